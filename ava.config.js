@@ -1,0 +1,8 @@
+export default {
+  extensions: { ts: 'module' },
+  files: ['{apps,libs}/*/{src,tests}/**/*.test.ts', '{migrations,tools}/**/*.test.ts', '!**/dist/**'],
+  nodeArguments: ['--conditions=@cloudscan/source', '--disable-warning=ExperimentalWarning'],
+  concurrency: 2,
+  timeout: '3m',
+  watchMode: { ignoreChanges: ['.cloudscan/**', '**/dist/**'] },
+};

@@ -1,0 +1,5 @@
+export { formatEndpoint, parseEndpoint, readStorageEndpoint } from './endpoint.ts';
+export type { Endpoint } from './endpoint.ts';
+export { ConfigError, EnvReader, readConfig } from './env.ts';
+export type { Environment } from './env.ts';
+export { Secret } from './secret.ts';

@@ -1,0 +1,7 @@
+import * as organization from './generated/cloudscan/organization.ts';
+import * as scan from './generated/cloudscan/scan.ts';
+import * as storage from './generated/cloudscan/storage/storage.ts';
+import * as rpc from './generated/google/rpc/error_details.ts';
+
+/** One namespace per proto file, since two packages share message names. */
+export { organization, rpc, scan, storage };

@@ -1,0 +1,7 @@
+export { readDatabaseConfig, sslModes } from './config.ts';
+export type { DatabaseConfig, SslMode } from './config.ts';
+export { Database } from './database.ts';
+export type { DatabaseOptions, DatabaseRoles, QueryResult, Statement, Transaction } from './database.ts';
+export { errorCode, isConnectionLoss, isTransient, sqlStates, toDomainError } from './errors.ts';
+export { Listener } from './listener.ts';
+export type { ListenerOptions } from './listener.ts';

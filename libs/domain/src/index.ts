@@ -1,0 +1,16 @@
+export { artifactStatuses, artifactTypes } from './artifact.ts';
+export type { Artifact, ArtifactStatus, ArtifactType } from './artifact.ts';
+export { DomainError, failedPrecondition, invalidArgument, invalidArguments, notFound, unavailable } from './errors.ts';
+export type { DomainErrorOptions, ErrorCode, FieldViolation, RetryClass } from './errors.ts';
+export { failureReasons, isRetryable } from './failure.ts';
+export type { FailureEvidence, FailureReason } from './failure.ts';
+export type { Finding, FindingDraft } from './finding.ts';
+export { formatUuid, isUuid, uuidV7, uuidV7Time } from './ids.ts';
+export type { Organization, Project } from './organization.ts';
+export { jobNameOf, parseJobName, scanTypes, toolStatuses } from './scan.ts';
+export type { Progress, Scan, ScanSource, ScanType, ToolRun, ToolStatus } from './scan.ts';
+export type { ScanEvent } from './scan-event.ts';
+export { canTransition, isTerminal, scanStatuses, scanTransitions, statesBefore } from './scan-status.ts';
+export type { ScanStatus } from './scan-status.ts';
+export { countBySeverity, isAtLeast, noFindings, severities, severityOfCvss, severityRank, totalOf } from './severity.ts';
+export type { Severity, SeverityCounts } from './severity.ts';

@@ -1,0 +1,37 @@
+export type { CacheService } from './ports/cache-service.ts';
+export type { Clock, NewId } from './ports/clock.ts';
+export type { JobDispatcher, JobHandle, JobSpec, JobStatus } from './ports/job-dispatcher.ts';
+export type { OrganizationChange, OrganizationRepository, ProjectChange, ProjectRepository } from './ports/organization-repository.ts';
+export type { Page, PageRequest } from './ports/page.ts';
+export type { ScanEvents, ScanSignal } from './ports/scan-events.ts';
+export type { DeleteArtifactsMessage, DispatchMessage, QueueMessages, QueueName, ScanQueue, StopJobMessage } from './ports/scan-queue.ts';
+export type {
+  ActiveScan,
+  AddFindingsCommand,
+  AddFindingsResult,
+  AdmissionLimits,
+  AdmitCommand,
+  CancelScanCommand,
+  CompleteScanCommand,
+  CreateScanCommand,
+  CreateScanResult,
+  DeleteProjectScansCommand,
+  DeleteScanCommand,
+  EndAttemptCommand,
+  ExpirePendingCommand,
+  ExpiredScan,
+  IdempotencyRecord,
+  ListFindingsQuery,
+  ListScansQuery,
+  QueueStatistics,
+  RecordJobCommand,
+  RecordProgressCommand,
+  RunnerIdentity,
+  ScanRepository,
+  SetSourceArtifactCommand,
+  StartScanCommand,
+  StartScanResult,
+  SystemScanRepository,
+  TransitionResult,
+} from './ports/scan-repository.ts';
+export type { ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from './ports/storage-client.ts';

@@ -1,0 +1,45 @@
+/** Asks a dispatcher to make an attempt's Job. */
+export interface DispatchMessage {
+  readonly scanId: string;
+  readonly organizationId: string;
+  readonly attempt: number;
+  readonly traceparent: string | null;
+}
+
+/** Asks for a Job to be stopped and removed. */
+export interface StopJobMessage {
+  readonly scanId: string;
+  readonly attempt: number;
+  readonly jobName: string;
+}
+
+/** Asks for all artifacts of a scan to be deleted. */
+export interface DeleteArtifactsMessage {
+  readonly organizationId: string;
+  readonly scanId: string;
+}
+
+export interface QueueMessages {
+  readonly dispatch: DispatchMessage;
+  readonly 'stop-job': StopJobMessage;
+  readonly 'delete-artifacts': DeleteArtifactsMessage;
+}
+export type QueueName = keyof QueueMessages;
+
+/**
+ * The consuming side of the queues; messages are sent inside the repositories' transactions. At least once: a handler that
+ * throws sees its message again, with growing pauses, and after the last try the message rests in the dead letters.
+ */
+export interface ScanQueue {
+  /**
+   * Begins to hand messages to the handler, `concurrency` at a time.
+   * The returned function stops taking new ones and waits for those at work.
+   */
+  consume<Q extends QueueName>(
+    queue: Q,
+    options: { readonly concurrency: number },
+    handler: (message: QueueMessages[Q], signal: AbortSignal) => Promise<void>,
+  ): Promise<() => Promise<void>>;
+  /** Messages that wait, per queue. */
+  depth(queue: QueueName): Promise<number>;
+}

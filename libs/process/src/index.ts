@@ -1,0 +1,12 @@
+export { runMain, StartUpError } from './main.ts';
+export { OpsServer } from './ops-server.ts';
+export type { OpsServerOptions, ReadinessCheck } from './ops-server.ts';
+export { PeriodicTask } from './periodic-task.ts';
+export type { PeriodicTaskOptions } from './periodic-task.ts';
+export { identifyProcess, isRunning } from './process-identity.ts';
+export type { ProcessIdentity } from './process-identity.ts';
+export { runProcess, signalGroup } from './run-process.ts';
+export type { ProcessOutcome, RunProcessOptions } from './run-process.ts';
+export type { Service } from './service.ts';
+export { Shutdown, shutdownStages } from './shutdown.ts';
+export type { ShutdownLog, ShutdownStage } from './shutdown.ts';

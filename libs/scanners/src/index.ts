@@ -1,0 +1,1 @@
+export type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from './scanner.ts';
