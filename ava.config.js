@@ -1,5 +1,5 @@
 export default {
-  extensions: { ts: 'module' },
+  extensions: ['ts'],
   files: ['{apps,libs}/*/{src,tests}/**/*.test.ts', '{migrations,tools}/**/*.test.ts', '!**/dist/**'],
   nodeArguments: ['--conditions=@cloudscan/source', '--disable-warning=ExperimentalWarning'],
   concurrency: 2,

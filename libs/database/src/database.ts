@@ -18,7 +18,10 @@ export interface QueryResult<Row> {
 
 /** One open transaction. It never leaves the repository that opened it. */
 export interface Transaction {
-  query<Row extends object = Record<string, unknown>>(statement: Statement | string, values?: readonly unknown[]): Promise<QueryResult<Row>>;
+  query<Row extends object = Record<string, unknown>>(
+    statement: Statement | string,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>;
   /** From here on the transaction works for the whole system, for example to admit scans after one was started. */
   becomeSystem(): Promise<void>;
 }
@@ -85,7 +88,11 @@ export class Database implements AsyncDisposable {
   }
 
   /** A transaction of one statement. */
-  query<Row extends object = Record<string, unknown>>(scope: Scope, statement: Statement | string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
+  query<Row extends object = Record<string, unknown>>(
+    scope: Scope,
+    statement: Statement | string,
+    values: readonly unknown[] = [],
+  ): Promise<QueryResult<Row>> {
     return this.transaction(scope, (transaction) => transaction.query<Row>(statement, values));
   }
 
@@ -101,9 +108,11 @@ export class Database implements AsyncDisposable {
    * NOTIFY inside one takes a lock that makes commits wait for each other.
    */
   async notify(channel: string, payloads: readonly string[]): Promise<void> {
-    await this.#pool.query({ name: 'notify', text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', values: [channel, payloads] }).catch((error: unknown) => {
-      throw toDomainError(error);
-    });
+    await this.#pool
+      .query({ name: 'notify', text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', values: [channel, payloads] })
+      .catch((error: unknown) => {
+        throw toDomainError(error);
+      });
   }
 
   /** Connections in use, idle, and callers that wait for one. */

@@ -24,7 +24,10 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   if (code !== undefined && /^(08|57P0|53|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENOENT)/.test(code)) return true;
   // node-postgres gives these no code.
-  return error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message);
+  return (
+    error instanceof Error &&
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)
+  );
 }
 
 /** A domain error passes as it is, a lost connection becomes `unavailable`, anything else `internal` with the cause kept for the log. */

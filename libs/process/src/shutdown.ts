@@ -53,7 +53,8 @@ export class Shutdown {
     });
     try {
       const outcome = await Promise.race([Promise.resolve(step.run()), late]);
-      if (outcome === 'late') this.#log.warn({ stage, step: step.name, limitMs: step.limitMs }, 'shutdown step is late; going on without it');
+      if (outcome === 'late')
+        this.#log.warn({ stage, step: step.name, limitMs: step.limitMs }, 'shutdown step is late; going on without it');
     } catch (error) {
       this.#log.warn({ stage, step: step.name, error }, 'shutdown step failed; going on');
     } finally {
