@@ -19,6 +19,8 @@ export interface JobDispatcher {
   cancel(jobName: string): Promise<void>;
   /** Stops it and removes what it left (work folder, record, pod, Secret); idempotent. */
   delete(jobName: string): Promise<void>;
+  /** Removes what belongs to no Job any more (work folders, Secrets); answers how many. */
+  removeOrphans(): Promise<number>;
 }
 
 export interface JobSpec {

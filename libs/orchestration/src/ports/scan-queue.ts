@@ -26,6 +26,12 @@ export interface QueueMessages {
 }
 export type QueueName = keyof QueueMessages;
 
+/** What a handler may want to know about the hand-over itself. */
+export interface Delivery {
+  /** No other try follows: if the handler throws now, the message rests in the dead letters. */
+  readonly isLast: boolean;
+}
+
 /**
  * The consuming side of the queues; messages are sent inside the repositories' transactions. At least once: a handler that
  * throws sees its message again, with growing pauses, and after the last try the message rests in the dead letters.
@@ -38,7 +44,7 @@ export interface ScanQueue {
   consume<Q extends QueueName>(
     queue: Q,
     options: { readonly concurrency: number },
-    handler: (message: QueueMessages[Q], signal: AbortSignal) => Promise<void>,
+    handler: (message: QueueMessages[Q], signal: AbortSignal, delivery: Delivery) => Promise<void>,
   ): Promise<() => Promise<void>>;
   /** Messages that wait, per queue. */
   depth(queue: QueueName): Promise<number>;
