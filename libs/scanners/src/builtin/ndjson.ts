@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream';
+import { ProtocolError } from './protocol.ts';
+
+const newline = 0x0a;
+
+/**
+ * The lines of a byte stream, empty ones left out, read no faster than they are taken.
+ *
+ * @throws ProtocolError for a line above `maxBytes`, so that a runaway writer costs no memory
+ */
+export async function* readLines(stream: Readable, maxBytes: number): AsyncGenerator<string, void> {
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  for await (const value of stream) {
+    const chunk = value as Buffer;
+    let from = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
+      pending.push(chunk.subarray(from, end));
+      const line = Buffer.concat(pending).toString('utf8');
+      if (line !== '') yield line;
+      pending = [];
+      pendingBytes = 0;
+      from = end + 1;
+    }
+    pending.push(chunk.subarray(from));
+    pendingBytes += chunk.length - from;
+    if (pendingBytes > maxBytes) throw new ProtocolError(`a line above ${maxBytes} bytes`);
+  }
+  const rest = Buffer.concat(pending).toString('utf8');
+  if (rest !== '') yield rest;
+}
