@@ -164,6 +164,8 @@ export interface CompleteScanCommand extends RunnerIdentity {
   readonly findings: readonly Finding[];
   /** Set when no tool succeeded: the scan ends failed, with its findings and tools kept. */
   readonly failure: { readonly reason: FailureReason; readonly message: string } | null;
+  /** An end leaves room: admission runs in the same transaction. */
+  readonly limits: AdmissionLimits;
   readonly actor: string;
   readonly at: Date;
 }
@@ -185,18 +187,25 @@ export interface EndAttemptCommand {
 export interface CancelScanCommand {
   readonly scanId: string;
   readonly actor: string;
+  /** An end leaves room: admission runs in the same transaction. */
+  readonly limits: AdmissionLimits;
   readonly at: Date;
 }
 
 export interface DeleteScanCommand {
   readonly scanId: string;
   readonly actor: string;
+  /** An end leaves room: admission runs in the same transaction. */
+  readonly limits: AdmissionLimits;
   readonly at: Date;
 }
 
 export interface DeleteProjectScansCommand {
   readonly projectId: string;
   readonly actor: string;
+  /** An end leaves room: admission runs in the same transaction. */
+  readonly limits: AdmissionLimits;
+  /** At most so many scans. */
   readonly limit: number;
   readonly at: Date;
 }
