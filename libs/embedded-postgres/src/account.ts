@@ -1,0 +1,72 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chownSync, statSync } from 'node:fs';
+import { StartUpError } from '@cloudscan/process';
+
+/** How to run a program as a user that PostgreSQL accepts. It refuses to run as root. */
+export interface Account {
+  readonly spawn: { readonly uid?: number; readonly gid?: number };
+  /** A program and its arguments that start the rest of the command line. */
+  readonly prefix: readonly string[];
+  /** Gives a file or folder to the user. */
+  adopt(path: string): void;
+}
+
+const ownAccount: Account = { spawn: {}, prefix: [], adopt: () => undefined };
+
+/** Users to run as in place of root, in this order. */
+const unprivilegedUsers = ['postgres', 'nobody'] as const;
+
+/**
+ * The user himself, unless he is root. For root the first way that works, found by trying it: the owner of what is already
+ * there, or a user without rights, and where the folders above are closed to that user the same with the right to pass them.
+ *
+ * @param folder holds the data; must exist
+ * @param owned a file or folder of an earlier run, whose owner is kept; null for the first run
+ * @throws StartUpError when no way works
+ */
+export function chooseAccount(folder: string, owned: string | null, program: string): Account {
+  if (process.getuid?.() !== 0) return ownAccount;
+  for (const user of owned === null ? unprivilegedUsers.map(lookUp) : [ownerOf(owned)]) {
+    const account = user === null ? undefined : waysToRunAs(user).find((way) => works(way, folder, program));
+    if (account !== undefined) return account;
+  }
+  throw new StartUpError(
+    `PostgreSQL does not run as root, and another user cannot reach ${folder}; run this as an ordinary user, or make the folders above it passable (chmod o+x)`,
+  );
+}
+
+interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function lookUp(name: string): User | null {
+  try {
+    const id = (flag: string): number =>
+      Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    return null;
+  }
+}
+
+function ownerOf(path: string): User | null {
+  const { uid, gid } = statSync(path);
+  return uid === 0 ? null : { uid, gid };
+}
+
+function waysToRunAs(user: User): readonly Account[] {
+  const adopt = (path: string): void => chownSync(path, user.uid, user.gid);
+  const plain: Account = { spawn: user, prefix: [], adopt };
+  if (process.platform !== 'linux') return [plain];
+  // capabilities(7): a capability survives the change of user and the exec only when it is inheritable and ambient.
+  const capabilities = '+dac_override';
+  const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+  const prefix = ['setpriv', ...identity, `--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`];
+  return [plain, { spawn: {}, prefix, adopt }];
+}
+
+function works(account: Account, folder: string, program: string): boolean {
+  const [command, ...args] = [...account.prefix, 'sh', '-c', 'cd "$1" && "$2" --version', 'sh', folder, program];
+  return spawnSync(command!, args, { ...account.spawn, cwd: '/', stdio: 'ignore' }).status === 0;
+}
