@@ -1,11 +1,19 @@
-export type { CacheService } from './ports/cache-service.ts';
+export type { CacheLookup, CacheService } from './ports/cache-service.ts';
 export type { Clock, NewId } from './ports/clock.ts';
 export type { JobDispatcher, JobHandle, JobSpec, JobStatus } from './ports/job-dispatcher.ts';
 export type { LocalJob, LocalJobEnd, LocalJobRepository, NewLocalJob, ProcessMark } from './ports/local-job-repository.ts';
 export type { OrganizationChange, OrganizationRepository, ProjectChange, ProjectRepository } from './ports/organization-repository.ts';
 export type { Page, PageRequest } from './ports/page.ts';
 export type { ScanEvents, ScanSignal } from './ports/scan-events.ts';
-export type { DeleteArtifactsMessage, Delivery, DispatchMessage, QueueMessages, QueueName, ScanQueue, StopJobMessage } from './ports/scan-queue.ts';
+export type {
+  DeleteArtifactsMessage,
+  Delivery,
+  DispatchMessage,
+  QueueMessages,
+  QueueName,
+  ScanQueue,
+  StopJobMessage,
+} from './ports/scan-queue.ts';
 export type {
   ActiveScan,
   AddFindingsCommand,

@@ -1,5 +1,16 @@
 import type { OrganizationScope, Scope, SystemScope } from '@cloudscan/auth';
-import type { FailureEvidence, FailureReason, Finding, Progress, Scan, ScanEvent, ScanSource, ScanStatus, ScanType, ToolRun } from '@cloudscan/domain';
+import type {
+  FailureEvidence,
+  FailureReason,
+  Finding,
+  Progress,
+  Scan,
+  ScanEvent,
+  ScanSource,
+  ScanStatus,
+  ScanType,
+  ToolRun,
+} from '@cloudscan/domain';
 import type { Page, PageRequest } from './page.ts';
 
 /**
@@ -24,8 +35,8 @@ export interface ScanRepository {
   cancel(scope: OrganizationScope, command: CancelScanCommand): Promise<TransitionResult>;
   /** Removes the scan; its findings and bytes follow by queue and collector. Answers false when there was none. */
   delete(scope: OrganizationScope, command: DeleteScanCommand): Promise<boolean>;
-  /** Removes up to `limit` of a project's scans; answers how many. Zero means that none are left. */
-  deleteOfProject(scope: OrganizationScope, command: DeleteProjectScansCommand): Promise<number>;
+  /** Removes up to `limit` of a project's scans; answers their ids. None means that none are left. */
+  deleteOfProject(scope: OrganizationScope, command: DeleteProjectScansCommand): Promise<readonly string[]>;
 
   findById(scope: Scope, id: string): Promise<Scan | null>;
   /** The scan that an idempotency key made in the last 24 hours. */

@@ -6,14 +6,20 @@ import type { Artifact, ArtifactType } from '@cloudscan/domain';
  * after its own retries. An artifact of another organization than the scope's is as if it were not there.
  */
 export interface StorageClient {
-  createArtifact(scope: OrganizationScope, request: NewArtifact): Promise<{ readonly artifact: Artifact; readonly upload: PresignedUpload }>;
+  createArtifact(
+    scope: OrganizationScope,
+    request: NewArtifact,
+  ): Promise<{ readonly artifact: Artifact; readonly upload: PresignedUpload }>;
   /** Null when there is none. `download` is null until the upload was seen, `upload` once it was. */
   getArtifact(
-    scope: OrganizationScope,
+    scope: Scope,
     id: string,
   ): Promise<{ readonly artifact: Artifact; readonly download: PresignedDownload | null; readonly upload: PresignedUpload | null } | null>;
   /** Newest first. */
-  listArtifacts(scope: OrganizationScope, query: ListArtifactsQuery): Promise<{ readonly artifacts: readonly Artifact[]; readonly nextPageToken: string | null; readonly totalCount: number }>;
+  listArtifacts(
+    scope: OrganizationScope,
+    query: ListArtifactsQuery,
+  ): Promise<{ readonly artifacts: readonly Artifact[]; readonly nextPageToken: string | null; readonly totalCount: number }>;
   /** Any number; idempotent; answers how many were there. */
   deleteArtifacts(scope: Scope, ids: readonly string[]): Promise<number>;
   /** Throws when the service does not answer that it serves. */
