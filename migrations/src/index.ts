@@ -1,1 +1,4 @@
-export {};
+export { createLogins, migrate, rollback, status } from './migrate.ts';
+export type { MigrationLog, MigrationStatus } from './migrate.ts';
+export { groupRoles } from './roles.ts';
+export type { Login } from './roles.ts';

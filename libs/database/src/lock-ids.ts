@@ -1,0 +1,12 @@
+/**
+ * Every advisory lock of this database, so that no two parts take the same one by accident. The numbers are also in
+ * SQL functions that migrations made: never change one.
+ */
+export const lockIds = {
+  /** Session lock: one process migrates. */
+  migrate: 7_240_001,
+  /** Transaction lock: who holds it counts the running scans and admits more. */
+  admission: 7_240_002,
+  /** Transaction lock: taken by the SQL function `ensure_partition`. */
+  partitions: 7_240_003,
+} as const;

@@ -1,0 +1,66 @@
+import { errorCode, sqlStates } from '@cloudscan/database';
+import type { Secret } from '@cloudscan/config';
+import pg from 'pg';
+import type { Client } from 'pg';
+
+/**
+ * The roles that scopes work as. None of them can log in: a process logs in as a member of what it needs and takes the
+ * role inside its transactions.
+ */
+export const groupRoles = {
+  /** One organization's rows, told by `cloudscan.organization_id`. */
+  organization: 'cloudscan_app',
+  /** Every organization's rows, and the queues. */
+  system: 'cloudscan_system',
+  /** The storage service's schema. */
+  storage: 'cloudscan_storage',
+} as const;
+
+export interface Login {
+  readonly user: string;
+  readonly password: Secret;
+}
+
+/** Roles belong to the whole cluster, so the migrations of two databases may make them at the same moment. */
+export async function ensureGroupRoles(client: Client): Promise<void> {
+  for (const role of Object.values(groupRoles)) await ensureRole(client, role, 'NOLOGIN');
+}
+
+/**
+ * Makes a login, or gives the one that is there this password, and makes it a member of `groups`. NOINHERIT: it has a
+ * group's rights only where it takes the group's role.
+ */
+export async function ensureLogin(client: Client, login: Login, groups: readonly string[]): Promise<void> {
+  const attributes = `LOGIN NOINHERIT PASSWORD ${pg.escapeLiteral(login.password.reveal())}`;
+  const user = pg.escapeIdentifier(login.user);
+  await ensureRole(client, login.user, attributes);
+  await retryRaces(() => client.query(`ALTER ROLE ${user} ${attributes}`));
+  for (const group of groups) await retryRaces(() => client.query(`GRANT ${group} TO ${user}`));
+}
+
+async function ensureRole(client: Client, name: string, attributes: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [name]);
+  if (rowCount !== 0) return;
+  try {
+    await client.query(`CREATE ROLE ${pg.escapeIdentifier(name)} ${attributes}`);
+  } catch (error) {
+    if (!isLostRace(error)) throw error;
+  }
+}
+
+/** PostgreSQL answers `tuple concurrently updated` to one of two sessions that change the same role. */
+async function retryRaces(work: () => Promise<unknown>): Promise<void> {
+  for (let left = 10; ; left -= 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (left === 0 || errorCode(error) !== 'XX000') throw error;
+    }
+  }
+}
+
+function isLostRace(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === sqlStates.uniqueViolation || code === '42710';
+}
