@@ -1,1 +1,12 @@
-export {};
+export { FakeClock } from './clock.ts';
+export { testDatabase, testDatabaseServer } from './database/test-database.ts';
+export type { TestDatabase, TestDatabaseOptions, TestServer } from './database/test-database.ts';
+export { eventually } from './eventually.ts';
+export type { EventuallyOptions } from './eventually.ts';
+export { aFindingDraft, anArtifact, anOrganization, aProject, aScan, aToolRun, newId, uniqueName } from './factories.ts';
+export { startRedis } from './redis.ts';
+export type { TestRedis } from './redis.ts';
+export { requires } from './requires.ts';
+export type { TestService } from './requires.ts';
+export { testFile } from './test-file.ts';
+export type { Teardown } from './test-file.ts';

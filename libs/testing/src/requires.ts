@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { ImplementationFn, TestFn } from 'ava';
+
+/** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. */
+export type TestService = 'docker' | 'git' | 'redis' | 'tar' | 'setpriv';
+
+/** Null when the service is there, otherwise why it is not. */
+export function missing(service: TestService): string | null {
+  switch (service) {
+    case 'docker':
+      return existsSync('/var/run/docker.sock') || process.env['DOCKER_HOST'] !== undefined ? null : 'no Docker daemon';
+    case 'redis':
+      return findOnPath('redis-server') === null && missing('docker') !== null ? 'neither redis-server on PATH nor Docker' : null;
+    default:
+      return findOnPath(service) === null ? `no ${service} on PATH` : null;
+  }
+}
+
+/**
+ * A `test` for tests that need something which a machine may lack. Without it they are skipped, with the reason in their
+ * title; named in `REQUIRE_SERVICES` (comma-separated, or `all`), they fail instead.
+ */
+export function requires<Context>(test: TestFn<Context>, ...services: readonly TestService[]): TestFn<Context> {
+  const reasons = services.map(missing).filter((reason) => reason !== null);
+  if (reasons.length === 0) return test;
+  const reason = reasons.join(', ');
+  return isRequired(services) ? failing(test, reason) : skipping(test, reason);
+}
+
+function isRequired(services: readonly TestService[]): boolean {
+  const required = (process.env['REQUIRE_SERVICES'] ?? '').split(',').map((name) => name.trim());
+  return required.includes('all') || services.some((service) => required.includes(service));
+}
+
+function skipping<Context>(test: TestFn<Context>, reason: string): TestFn<Context> {
+  return retitled(test, reason, (title, implementation) => test.skip(title, implementation));
+}
+
+function failing<Context>(test: TestFn<Context>, reason: string): TestFn<Context> {
+  return retitled(test, reason, (title) => test(title, (t) => t.fail(`REQUIRE_SERVICES asks for it: ${reason}`)));
+}
+
+function retitled<Context>(
+  test: TestFn<Context>,
+  reason: string,
+  register: (title: string, implementation: ImplementationFn<[], Context>) => void,
+): TestFn<Context> {
+  const declare = (title: string, implementation: ImplementationFn<[], Context>): void => register(`${title} [${reason}]`, implementation);
+  return Object.assign(declare, { serial: declare }) as unknown as TestFn<Context>;
+}
+
+/** The path of a program, or null. */
+export function findOnPath(program: string): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path)) ?? null;
+}
