@@ -1,4 +1,5 @@
-import { protobuf, rpc } from '@cloudscan/contracts';
+import type { protobuf } from '@cloudscan/contracts';
+import { rpc } from '@cloudscan/contracts';
 import { DomainError } from '@cloudscan/domain';
 import type { ErrorCode, FieldViolation } from '@cloudscan/domain';
 import { Metadata, status } from '@grpc/grpc-js';

@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import type { Environment } from '@cloudscan/config';
+import { cancelScan, deleteScan, getScan, listArtifacts, listFindings, listScans, watch } from './commands/inspect.ts';
+import { parseTarget, runScan } from './commands/scan.ts';
+import type { ExitCode } from './exit-codes.ts';
+import { useLocalStack } from './local-stack.ts';
+import type { LocalStackUse } from './local-stack.ts';
+import type { Actions, GlobalOptions, ScanFlags } from './program.ts';
+import { createProgressView } from './progress.ts';
+import type { ProgressView } from './progress.ts';
+import { connect, parseServer, resolveServer } from './server.ts';
+import type { ServerClients } from './server.ts';
+
+export interface ActionContext {
+  /** The folder of this project, ending in `/`. */
+  readonly repository: string;
+  readonly cwd: string;
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+  readonly onExitCode: (code: ExitCode) => void;
+}
+
+/** Milliseconds for a stack to come up; the first time it makes a database. */
+const stackTimeoutMs = 120_000;
+
+export function createActions(context: ActionContext): Actions {
+  const ask = async (options: GlobalOptions, question: (server: ServerClients) => Promise<ExitCode>): Promise<void> => {
+    const server = connect(resolveServer(options.server, resolve(context.cwd, options.dataDir)), options);
+    try {
+      context.onExitCode(await question(server));
+    } finally {
+      server.close();
+    }
+  };
+  return {
+    scan: (target, flags, options) => scan(context, target, flags, options),
+    list: (flags, options) =>
+      ask(options, (server) =>
+        listScans(server, {
+          ...flags,
+          project: flags.project,
+          status: flags.status,
+          organization: options.organization,
+          json: options.json ?? false,
+        }),
+      ),
+    get: (id, options) => ask(options, (server) => getScan(server, id, options.json ?? false)),
+    watch: (id, options) => ask(options, (server) => watch(server, id, options.json ?? false, context.signal)),
+    findings: (id, flags, options) =>
+      ask(options, (server) =>
+        listFindings(server, id, { type: flags.type, severity: flags.severity, limit: flags.limit, json: options.json ?? false }),
+      ),
+    artifacts: (id, flags, options) => ask(options, (server) => listArtifacts(server, id, { url: flags.url, json: options.json ?? false })),
+    cancel: (id, options) => ask(options, (server) => cancelScan(server, id, options.json ?? false)),
+    delete: (id, options) => ask(options, (server) => deleteScan(server, id, options.json ?? false)),
+  };
+}
+
+async function scan(context: ActionContext, text: string, flags: ScanFlags, options: GlobalOptions): Promise<void> {
+  const target = parseTarget(text, context.cwd);
+  const progress = createProgressView(process.stderr);
+  const local = options.server === undefined ? await startLocal(context, options, progress) : null;
+  try {
+    const server = connect(local === null ? parseServer(options.server!) : parseServer(local.stack.grpc), options);
+    try {
+      const format = flags.format ?? (options.json ? 'json' : 'table');
+      const output = flags.output === undefined ? undefined : resolve(context.cwd, flags.output);
+      const scanOptions = { ...flags, format, output, project: flags.project, organization: options.organization, env: context.env };
+      context.onExitCode(await runScan(server, target, scanOptions, progress, context.signal));
+    } finally {
+      server.close();
+    }
+  } finally {
+    progress.end();
+    await local?.release();
+  }
+}
+
+function startLocal(context: ActionContext, options: GlobalOptions, progress: ProgressView): Promise<LocalStackUse> {
+  const main = `${context.repository}apps/standalone/src/main.ts`;
+  return useLocalStack({
+    dataDir: resolve(context.cwd, options.dataDir),
+    startCommand: [process.execPath, '--conditions=@cloudscan/source', main, 'start', '--on-demand'],
+    env: { ...context.env, CLOUDSCAN_DATA_DIR: resolve(context.cwd, options.dataDir) },
+    timeoutMs: stackTimeoutMs,
+    onStarting: () => progress.update(0, 'starting the local stack'),
+    signal: context.signal,
+  });
+}
