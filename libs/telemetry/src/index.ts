@@ -3,5 +3,5 @@ export type { Logger, LogLevel } from './logger.ts';
 export { Counter, createMetricsRegistry, Gauge, Histogram } from './metrics.ts';
 export type { Registry } from './metrics.ts';
 export { redacted, redactSecrets } from './redact.ts';
-export { mayMatch, secretPatterns, secretRange } from './secret-patterns.ts';
+export { PatternIndex, secretPatterns, secretRange } from './secret-patterns.ts';
 export type { SecretPattern } from './secret-patterns.ts';
