@@ -44,3 +44,13 @@ export type {
   TransitionResult,
 } from './ports/scan-repository.ts';
 export type { ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from './ports/storage-client.ts';
+export type { GivenFinding } from './input/findings.ts';
+export type { Given, GivenPage } from './input/request-reader.ts';
+export type { GivenToolRun } from './input/tool-runs.ts';
+export type { CreatedScan } from './use-cases/create-scan.ts';
+export { gitProtocols } from './use-cases/ports.ts';
+export type { Caller, GitProtocol, ScanPolicy, SystemCaller, UseCasePorts } from './use-cases/ports.ts';
+export type { ScanView } from './use-cases/scan-view.ts';
+export type { Upload } from './use-cases/source-upload.ts';
+export { createUseCases } from './use-cases/use-cases.ts';
+export type { UseCases } from './use-cases/use-cases.ts';
