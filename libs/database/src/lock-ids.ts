@@ -9,4 +9,6 @@ export const lockIds = {
   admission: 7_240_002,
   /** Transaction lock: taken by the SQL function `ensure_partition`. */
   partitions: 7_240_003,
+  /** Session lock: one sweeper sweeps. */
+  sweeper: 7_240_004,
 } as const;

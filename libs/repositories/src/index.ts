@@ -1,1 +1,1 @@
-export {};
+export { PgLocalJobRepository } from './local-job-repository.ts';

@@ -1,0 +1,84 @@
+import pg from 'pg';
+import type { DatabaseConfig } from './config.ts';
+import { clientConfig, resolveTls } from './connection.ts';
+import { toDomainError } from './errors.ts';
+
+export interface LeaseOptions {
+  readonly applicationName: string;
+  /** One of `lockIds`. */
+  readonly lockId: number;
+}
+
+/** Milliseconds that the server may take to answer; one that takes longer is as good as gone. */
+const answerLimitMs = 5000;
+
+/**
+ * Makes one process the owner of something: holds a session-level advisory lock on a connection of its own. The server
+ * lets go of it the moment that connection ends, so a holder that is killed is followed at once.
+ *
+ * A holder cut off from the server learns of it at its next `hold`, not before: what it does under the lease must bear a
+ * second owner for that long.
+ */
+export class Lease implements AsyncDisposable {
+  readonly #config: DatabaseConfig;
+  readonly #options: LeaseOptions;
+  #client: pg.Client | null = null;
+  #isHeld = false;
+
+  constructor(config: DatabaseConfig, options: LeaseOptions) {
+    this.#config = config;
+    this.#options = options;
+  }
+
+  /** As of the last `hold`, or the loss of the connection since. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /**
+   * Whether this process holds the lease now: asks the server, and takes the lease when it is free. Not to be called again
+   * before it has answered.
+   *
+   * @throws unavailable when the server cannot be reached
+   */
+  async hold(): Promise<boolean> {
+    try {
+      const client = (this.#client ??= await this.#connect());
+      // Session locks count how often they were taken, so one that is held is not taken again.
+      const statement = this.#isHeld ? 'SELECT true AS held' : 'SELECT pg_try_advisory_lock($1) AS held';
+      const { rows } = await client.query<{ held: boolean }>(statement, this.#isHeld ? [] : [this.#options.lockId]);
+      // The connection may have ended since it answered.
+      this.#isHeld = rows[0]!.held && this.#client === client;
+      return this.#isHeld;
+    } catch (error) {
+      await this.stop();
+      throw toDomainError(error);
+    }
+  }
+
+  /** Lets go of it. Idempotent; `hold` may be called again. */
+  async stop(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    this.#isHeld = false;
+    await client?.end().catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const base = clientConfig(this.#config, await resolveTls(this.#config), this.#options.applicationName);
+    const client = new pg.Client({ ...base, query_timeout: answerLimitMs });
+    const onLoss = (): void => {
+      if (this.#client !== client) return;
+      this.#client = null;
+      this.#isHeld = false;
+    };
+    client.on('error', onLoss);
+    client.on('end', onLoss);
+    await client.connect();
+    return client;
+  }
+}

@@ -1,0 +1,120 @@
+import { resolve } from 'node:path';
+import { parseEndpoint, readStorageEndpoint } from '@cloudscan/config';
+import type { Endpoint, EnvReader } from '@cloudscan/config';
+import type { RunLimits } from './local/run-instructions.ts';
+import { parseMemoryQuantity } from './memory-quantity.ts';
+import type { RunnerSettings } from './runner-environment.ts';
+
+/** How Jobs are made and what their runners are told. */
+export interface JobDispatchConfig {
+  readonly kind: 'local';
+  readonly runner: RunnerSettings;
+  /** How many attempts a scan has in all. */
+  readonly maxAttempts: number;
+  readonly local: LocalDispatchConfig;
+}
+
+export interface LocalDispatchConfig {
+  /** Absolute. */
+  readonly workRoot: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: RunLimits;
+  readonly launchGraceMs: number;
+  /** Whether a dispatcher that stops takes the runs of its machine along; they are tried again later. */
+  readonly stopRunsOnExit: boolean;
+}
+
+/** What a runner needs of its surroundings: programs, proxies, certificates, the agent of a Git over SSH. */
+const inheritedNames = [
+  ...['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+];
+const forbiddenName = /^(?:DB_|REDIS_|PG)|PASSWORD/;
+
+/**
+ * Reads `JOB_DISPATCHER`, `JOB_*`, `RUNNER_*`, `LOCAL_*` and the endpoints that runners are told.
+ *
+ * @param runnerCommand what runs the runner where `RUNNER_COMMAND` does not say
+ */
+export function readJobDispatchConfig(env: EnvReader, runnerCommand: readonly string[]): JobDispatchConfig {
+  const kind = env.string('JOB_DISPATCHER', 'local');
+  if (kind === 'kubernetes') env.problem('JOB_DISPATCHER', 'is "kubernetes", which this version cannot dispatch to', 'local');
+  else if (kind !== 'local') env.problem('JOB_DISPATCHER', `is ${JSON.stringify(kind)}`, 'local');
+  const deadlineSeconds = env.integer('JOB_DEADLINE_SECONDS', 3600, { min: 10, max: 2_000_000 });
+  return {
+    kind: 'local',
+    maxAttempts: 1 + env.integer('JOB_BACKOFF_LIMIT', 1, { min: 0, max: 100 }),
+    runner: {
+      orchestrator: readOrchestratorEndpoint(env),
+      storage: readStorageEndpoint(env),
+      deadlineSeconds,
+      downloadTimeoutSeconds: env.integer('DOWNLOAD_TIMEOUT', 600, { min: 1, max: 86_400 }),
+      logLevel: env.string('LOG_LEVEL', 'info'),
+    },
+    local: {
+      workRoot: resolve(env.string('LOCAL_WORK_DIR', '.cloudscan/work')),
+      command: readCommand(env, runnerCommand),
+      environment: readRunnerEnvironment(env),
+      launchGraceMs: 30_000,
+      stopRunsOnExit: env.boolean('LOCAL_STOP_RUNS_ON_EXIT', false),
+      limits: {
+        memoryBytes: readMemoryLimit(env),
+        deadlineMs: deadlineSeconds * 1000,
+        graceMs: env.integer('LOCAL_STOP_GRACE_SECONDS', 10, { min: 0, max: 600 }) * 1000,
+        pollMs: 500,
+        recordMs: 600_000,
+        logBytes: 16 * 2 ** 20,
+      },
+    },
+  };
+}
+
+function readOrchestratorEndpoint(env: EnvReader): Endpoint {
+  const text = env.string('ORCHESTRATOR_ENDPOINT', `127.0.0.1:${env.port('GRPC_PORT', 9999)}`);
+  const endpoint = parseEndpoint(text);
+  if (endpoint === null) env.problem('ORCHESTRATOR_ENDPOINT', `is ${JSON.stringify(text)}`, 'host:port');
+  return endpoint ?? { host: '127.0.0.1', port: 9999 };
+}
+
+/** A JSON array, or words that spaces divide. */
+function readCommand(env: EnvReader, fallback: readonly string[]): readonly string[] {
+  const text = env.optional('RUNNER_COMMAND');
+  if (text === undefined) return fallback;
+  if (!text.startsWith('[')) return text.split(/\s+/);
+  const command = parseJson(text);
+  if (Array.isArray(command) && command.length > 0 && command.every((part) => typeof part === 'string')) return command;
+  env.problem('RUNNER_COMMAND', 'is not an array of strings', 'a program and its arguments, as words or as a JSON array');
+  return fallback;
+}
+
+/** `RUNNER_PASS_ENV` names further variables that runners get, such as the settings of scanners. */
+function readRunnerEnvironment(env: EnvReader): Readonly<Record<string, string>> {
+  const named = env
+    .string('RUNNER_PASS_ENV', '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const forbidden = named.find((name) => forbiddenName.test(name));
+  if (forbidden !== undefined) env.problem('RUNNER_PASS_ENV', `names ${forbidden}`, 'names that hold no credential of the system');
+  const entries = [...inheritedNames, ...named].flatMap((name) => {
+    const value = env.optional(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function readMemoryLimit(env: EnvReader): number {
+  const text = env.string('RUNNER_LIMITS_MEMORY', '2Gi');
+  const bytes = parseMemoryQuantity(text);
+  if (bytes === null) env.problem('RUNNER_LIMITS_MEMORY', `is ${JSON.stringify(text)}`, 'a quantity such as 2Gi or 512Mi');
+  return bytes ?? 2 ** 31;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
