@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { ESLint } from 'eslint';
+import type { Linter } from 'eslint';
 
 // Rules that need type information cannot judge a text that is in no tsconfig.
-const withoutTypes = {
+const withoutTypes: Linter.Config = {
   files: ['**/*.ts'],
   languageOptions: { parserOptions: { project: null } },
   rules: {
@@ -11,7 +12,7 @@ const withoutTypes = {
     '@typescript-eslint/no-misused-promises': 'off',
     '@typescript-eslint/switch-exhaustiveness-check': 'off',
   },
-} as const;
+};
 
 test.before('the project graph is there, without which the boundary rule only warns', () => {
   execFileSync('node_modules/.bin/nx', ['show', 'projects'], { env: { ...process.env, NX_DAEMON: 'false' }, stdio: 'ignore' });
