@@ -23,10 +23,14 @@ export interface ActionContext {
 /** Milliseconds for a stack to come up; the first time it makes a database. */
 const stackTimeoutMs = 120_000;
 
+/** Milliseconds to wait for a server before saying that there is none. */
+const connectLimitMs = 5000;
+
 export function createActions(context: ActionContext): Actions {
   const ask = async (options: GlobalOptions, question: (server: ServerClients) => Promise<ExitCode>): Promise<void> => {
     const server = connect(resolveServer(options.server, resolve(context.cwd, options.dataDir)), options);
     try {
+      await server.scans.waitForReady(connectLimitMs);
       context.onExitCode(await question(server));
     } finally {
       server.close();

@@ -45,7 +45,7 @@ export function findingsTable(findings: readonly wire.Finding[], { width }: Find
   const rows = findings.map((finding) => [
     severityLabel(finding.severity),
     scanTypeOnWire.fromWire(finding.scanType) ?? '',
-    locationOf(finding),
+    visible(locationOf(finding)),
     titleOf(finding),
   ]);
   const locationWidth = Math.min(Math.max(8, ...rows.map((row) => row[2]!.length)), Math.max(20, Math.floor(width * 0.4)));
@@ -141,8 +141,7 @@ function cutEnd(text: string, width: number): string {
 
 /** The end of a path says more than its start. */
 function cutStart(text: string, width: number): string {
-  const shown = visible(text);
-  return shown.length <= width ? shown : `…${shown.slice(shown.length - width + 1)}`;
+  return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
 }
 
 /** Names come from the scanned source: control characters would let it write to the user's terminal. */

@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { scan } from '@cloudscan/contracts';
+import test from 'ava';
+import { UsageError } from '../exit-codes.ts';
+import { jsonResult, writeResult } from './destination.ts';
+import { findingsTable, summaryLine, toolsTable } from './table.ts';
+import { findingView } from './views.ts';
+
+const finding = scan.Finding.fromPartial({
+  severity: scan.Severity.HIGH,
+  scanType: scan.ScanType.SAST,
+  title: 'SQL built from input',
+  filePath: 'src/db.js',
+  lineNumber: 12,
+  ruleId: 'js/sql-injection',
+});
+
+async function* each<T>(...items: T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+test('a table row says how bad, what, where', (t) => {
+  const table = findingsTable([finding], { width: 120 });
+  t.regex(table, /high.*sast.*src\/db\.js:12.*SQL built from input/);
+});
+
+test('a file name cannot write to the terminal', (t) => {
+  const table = findingsTable([{ ...finding, filePath: 'a\u001b[2Jb\n.js', title: 'x\u202ey' }], { width: 200 });
+  t.true(table.includes('a\\x1b[2Jb\\x0a.js'));
+  t.true(table.includes('x\\x202ey'));
+});
+
+test('a long path keeps its end', (t) => {
+  const table = findingsTable([{ ...finding, filePath: `${'deep/'.repeat(40)}end.js` }], { width: 100 });
+  t.regex(table, /….*end\.js:12/);
+});
+
+test('the summary counts in the singular, too', (t) => {
+  t.regex(summaryLine(scan.Scan.fromPartial({ totalFindings: 1, findingsBySeverity: { high: 1 } })), /^1 finding: 0 critical, .*1 high/);
+});
+
+test('a tool that failed shows why', (t) => {
+  const tool = scan.ToolRun.fromPartial({
+    name: 'cloudscan-sca',
+    status: scan.ToolStatus.TOOL_STATUS_FAILED,
+    errorMessage: 'could not reach the advisory source',
+  });
+  t.regex(toolsTable([tool]), /cloudscan-sca[^]*failed[^]*cloudscan-sca.*: could not reach the advisory source/);
+});
+
+test('the JSON result is one document with scan, findings and tools', async (t) => {
+  let text = '';
+  for await (const part of jsonResult({ id: 'x' }, [{ name: 'tool' }], each(findingView(finding), findingView(finding)))) text += part;
+  const parsed = JSON.parse(text) as { scan: { id: string }; findings: { rule_id: string; start_line: number }[]; tools: object[] };
+  t.is(parsed.scan.id, 'x');
+  t.deepEqual(
+    parsed.findings.map(({ rule_id, start_line }) => [rule_id, start_line]),
+    [
+      ['js/sql-injection', 12],
+      ['js/sql-injection', 12],
+    ],
+  );
+  t.is(parsed.tools.length, 1);
+});
+
+test('a result file appears whole or not at all', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cloudscan-output-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  await writeResult(['a', 'b'], join(folder, 'ok.json'));
+  t.is(readFileSync(join(folder, 'ok.json'), 'utf8'), 'ab');
+  async function* breaking(): AsyncGenerator<string> {
+    yield 'half';
+    throw new Error('gone');
+  }
+  await t.throwsAsync(writeResult(breaking(), join(folder, 'broken.json')), { instanceOf: UsageError });
+  t.false(existsSync(join(folder, 'broken.json')));
+  t.deepEqual(readdirSync(folder), ['ok.json']);
+});
