@@ -121,7 +121,7 @@ test('names each rule once and points every result to it', async (t) => {
     rules.map(({ id }) => id),
     ['js/eval', 'js/xss'],
   );
-  for (const result of run!.results!) t.is(rules[result.ruleIndex!]!.id, result.ruleId);
+  for (const result of run!.results!) t.is(rules[result.ruleIndex!]!.id, result.ruleId!);
   t.deepEqual(rules[0]!.properties, { 'security-severity': '8.0', tags: ['security', 'sast', 'external/cwe/cwe-095'] });
   t.is(rules[0]!.help!.text, 'Parse the input instead.\n- https://cwe.mitre.org/data/definitions/95.html');
   t.is(rules[0]!.helpUri, 'https://cwe.mitre.org/data/definitions/95.html');

@@ -49,6 +49,7 @@ export const secretPatterns: readonly SecretPattern[] = [
 
   pattern('github-token', ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'], /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{36,255}(?![A-Za-z0-9])/g),
   pattern('github-fine-grained-token', ['github_pat_'], /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?![A-Za-z0-9])/g),
+  pattern('github-app-token', ['ghs_'], /(?<![A-Za-z0-9])ghs_\d{1,20}_[\w-]{1,1000}\.[\w-]{1,8000}\.[\w-]{1,1000}/g),
   pattern(
     'gitlab-token',
     ['glpat-', 'gldt-', 'glrt-', 'glcbt-', 'glptt-', 'glft-', 'glimt-', 'glagent-', 'gloas-', 'glsoat-'],
@@ -119,6 +120,8 @@ export const secretPatterns: readonly SecretPattern[] = [
     /(?<![\w.])dp\.(?:pt|st\.[\w-]{2,35}|st|ct|sa)\.[A-Za-z0-9]{40,44}(?![A-Za-z0-9])/g,
   ),
   pattern('onepassword-token', ['ops_eyJ'], /(?<![A-Za-z0-9])ops_eyJ[\w+/=-]{100,1500}/g),
+  pattern('cloudflare-token', ['cfk_', 'cfut_', 'cfat_'], /(?<![A-Za-z0-9])cf(?:k|ut|at)_[A-Za-z0-9]{40}[0-9a-f]{8}(?![A-Za-z0-9])/g),
+  pattern('vercel-token', ['vcp_', 'vci_', 'vca_', 'vcr_', 'vck_'], /(?<![A-Za-z0-9])vc[piark]_[A-Za-z0-9]{20,60}(?![A-Za-z0-9])/g),
   pattern('tailscale-key', ['tskey-'], /(?<![A-Za-z0-9])tskey-[a-z]{3,10}-[A-Za-z0-9]{8,20}(?:CNTRL)?-[A-Za-z0-9]{20,50}/g),
 
   pattern('jwt', ['eyJ'], /(?<![\w.-])eyJ[\w-]{10,2000}\.eyJ[\w-]{10,8000}\.[\w-]{16,2000}/g),
