@@ -1,1 +1,20 @@
-export {};
+export { ObjectStoreError } from './errors.ts';
+export type { ObjectStoreErrorCode } from './errors.ts';
+export { FilesystemEdge } from './filesystem/edge.ts';
+export type { EdgeOptions, Transfer } from './filesystem/edge.ts';
+export { FilesystemObjectStore } from './filesystem/filesystem-object-store.ts';
+export type { FilesystemStoreOptions } from './filesystem/filesystem-object-store.ts';
+export { maxPartNumber } from './object-store.ts';
+export type {
+  AbandonedCutoffs,
+  CompletedPart,
+  ExpectedBytes,
+  ListedObject,
+  ObjectInfo,
+  ObjectStore,
+  PresignedPut,
+  PresignedUrl,
+  PresignGetRequest,
+  PresignPartRequest,
+  PresignPutRequest,
+} from './object-store.ts';

@@ -199,10 +199,14 @@ export interface GetArtifactResponse_UploadHeadersEntry {
 
 export interface DeleteArtifactRequest {
   id: string;
+  /** What belongs to another organization is as if it were gone; empty: any organization's. */
+  organizationId: string;
 }
 
 export interface DeleteArtifactsRequest {
   ids: string[];
+  /** As in DeleteArtifactRequest. */
+  organizationId: string;
 }
 
 export interface DeleteArtifactsResponse {
@@ -1443,13 +1447,16 @@ export const GetArtifactResponse_UploadHeadersEntry: MessageFns<GetArtifactRespo
 };
 
 function createBaseDeleteArtifactRequest(): DeleteArtifactRequest {
-  return { id: "" };
+  return { id: "", organizationId: "" };
 }
 
 export const DeleteArtifactRequest: MessageFns<DeleteArtifactRequest> = {
   encode(message: DeleteArtifactRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.organizationId !== "") {
+      writer.uint32(242).string(message.organizationId);
     }
     return writer;
   },
@@ -1475,6 +1482,14 @@ export const DeleteArtifactRequest: MessageFns<DeleteArtifactRequest> = {
             message.id = reader.string();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1488,13 +1503,23 @@ export const DeleteArtifactRequest: MessageFns<DeleteArtifactRequest> = {
   },
 
   fromJSON(object: any): DeleteArtifactRequest {
-    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+    };
   },
 
   toJSON(message: DeleteArtifactRequest): unknown {
     const obj: any = {};
     if (message.id !== "") {
       obj.id = message.id;
+    }
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
     }
     return obj;
   },
@@ -1505,18 +1530,22 @@ export const DeleteArtifactRequest: MessageFns<DeleteArtifactRequest> = {
   fromPartial(object: DeepPartial<DeleteArtifactRequest>): DeleteArtifactRequest {
     const message = createBaseDeleteArtifactRequest();
     message.id = object.id ?? "";
+    message.organizationId = object.organizationId ?? "";
     return message;
   },
 };
 
 function createBaseDeleteArtifactsRequest(): DeleteArtifactsRequest {
-  return { ids: [] };
+  return { ids: [], organizationId: "" };
 }
 
 export const DeleteArtifactsRequest: MessageFns<DeleteArtifactsRequest> = {
   encode(message: DeleteArtifactsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.ids) {
       writer.uint32(10).string(v!);
+    }
+    if (message.organizationId !== "") {
+      writer.uint32(18).string(message.organizationId);
     }
     return writer;
   },
@@ -1542,6 +1571,14 @@ export const DeleteArtifactsRequest: MessageFns<DeleteArtifactsRequest> = {
             message.ids.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1555,13 +1592,23 @@ export const DeleteArtifactsRequest: MessageFns<DeleteArtifactsRequest> = {
   },
 
   fromJSON(object: any): DeleteArtifactsRequest {
-    return { ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.String(e)) : [] };
+    return {
+      ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.String(e)) : [],
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+    };
   },
 
   toJSON(message: DeleteArtifactsRequest): unknown {
     const obj: any = {};
     if (message.ids?.length) {
       obj.ids = message.ids;
+    }
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
     }
     return obj;
   },
@@ -1572,6 +1619,7 @@ export const DeleteArtifactsRequest: MessageFns<DeleteArtifactsRequest> = {
   fromPartial(object: DeepPartial<DeleteArtifactsRequest>): DeleteArtifactsRequest {
     const message = createBaseDeleteArtifactsRequest();
     message.ids = object.ids?.map((e) => e) || [];
+    message.organizationId = object.organizationId ?? "";
     return message;
   },
 };
