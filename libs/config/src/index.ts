@@ -1,3 +1,5 @@
+export { readAdmissionLimits } from './admission-limits.ts';
+export type { AdmissionConfig } from './admission-limits.ts';
 export { formatEndpoint, parseEndpoint, readStorageEndpoint } from './endpoint.ts';
 export type { Endpoint } from './endpoint.ts';
 export { ConfigError, EnvReader, readConfig } from './env.ts';
