@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stateMachineDocument } from './state-machine-document.ts';
 
 const output = 'libs/contracts/src/generated';
+const stateMachineFile = 'docs/STATE-MACHINE.md';
 const descriptorsFile = join(output, 'descriptors.ts');
 
 /** Writes libs/contracts/src/generated from proto/: the ts-proto code, and the descriptors that server reflection serves. */
@@ -43,8 +45,14 @@ function filesOf(folder: string): string {
   return names.map((name) => `${name}\n${readFileSync(join(folder, name), 'utf8')}`).join('\n');
 }
 
-if (!process.argv.includes('--check')) generate();
-else if (!isCurrent()) {
-  process.stderr.write('libs/contracts/src/generated is not what proto/ gives\n');
-  process.exitCode = 1;
+if (process.argv.includes('--check')) {
+  const stale = [
+    ...(isCurrent() ? [] : [`${output} is not what proto/ gives`]),
+    ...(readFileSync(stateMachineFile, 'utf8') === stateMachineDocument() ? [] : [`${stateMachineFile} is not what libs/domain says`]),
+  ];
+  if (stale.length > 0) process.stderr.write(`${stale.join('\n')}\n`);
+  process.exitCode = stale.length === 0 ? 0 : 1;
+} else {
+  generate();
+  writeFileSync(stateMachineFile, stateMachineDocument());
 }
