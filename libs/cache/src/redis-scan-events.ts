@@ -12,6 +12,7 @@ export class RedisScanEvents implements ScanEvents, AsyncDisposable {
   readonly #hub: SignalHub;
   readonly #sender: SignalSender;
   readonly #subscriber: Redis;
+  #listening: Promise<void> = Promise.resolve();
 
   /** @param redis shared with others and closed by them; `subscriber` is this object's own */
   constructor(redis: Redis, subscriber: Redis, log: Logger) {
@@ -22,16 +23,14 @@ export class RedisScanEvents implements ScanEvents, AsyncDisposable {
     this.#subscriber = subscriber;
     subscriber.on('message', (_channel, payload) => this.#hub.receive(payload));
     subscriber.on('ready', () => {
-      subscriber.subscribe(channel).then(
-        () => this.#hub.emitToAll(),
-        (error: unknown) => log.warn({ error }, 'listening for scan events failed; watchers look by themselves'),
-      );
+      this.#listening = this.#listen(log);
     });
   }
 
   /** Does not wait for a Redis that is down. */
   async start(): Promise<void> {
     await connectRedis(this.#subscriber);
+    await this.#listening;
   }
 
   /** Sends what is under way, then stops listening. */
@@ -51,5 +50,15 @@ export class RedisScanEvents implements ScanEvents, AsyncDisposable {
 
   subscribe(scanId: string, onSignal: (signal: ScanSignal) => void): () => void {
     return this.#hub.subscribe(scanId, onSignal);
+  }
+
+  /** After every connection: what was published before it was there is gone. */
+  async #listen(log: Logger): Promise<void> {
+    try {
+      await this.#subscriber.subscribe(channel);
+      this.#hub.emitToAll();
+    } catch (error) {
+      log.warn({ error }, 'listening for scan events failed; watchers look by themselves');
+    }
   }
 }
