@@ -1,3 +1,4 @@
+export { createDatabase } from './create-database.ts';
 export { createLogins, migrate, rollback, status } from './migrate.ts';
 export type { MigrationLog, MigrationStatus } from './migrate.ts';
 export { groupRoles } from './roles.ts';

@@ -9,7 +9,7 @@ export async function up(knex: Knex): Promise<void> {
 
     CREATE TABLE organizations (
       id uuid PRIMARY KEY,
-      name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9]|)$'),
+      name text COLLATE "C" NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9]|)$'),
       display_name text NOT NULL CHECK (char_length(display_name) <= 1000),
       max_running_scans integer NOT NULL DEFAULT 0 CHECK (max_running_scans >= 0),
       max_queued_scans integer NOT NULL DEFAULT 0 CHECK (max_queued_scans >= 0),

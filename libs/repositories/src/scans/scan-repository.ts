@@ -1,0 +1,305 @@
+import type { OrganizationScope, Scope } from '@cloudscan/auth';
+import { errorCode, sqlStates } from '@cloudscan/database';
+import type { Database, Transaction } from '@cloudscan/database';
+import { jobNameOf } from '@cloudscan/domain';
+import type { Finding, Scan, ScanEvent } from '@cloudscan/domain';
+import type {
+  AddFindingsCommand,
+  AddFindingsResult,
+  AdmissionLimits,
+  CancelScanCommand,
+  CompleteScanCommand,
+  CreateScanCommand,
+  CreateScanResult,
+  DeleteProjectScansCommand,
+  DeleteScanCommand,
+  EndAttemptCommand,
+  IdempotencyRecord,
+  ListFindingsQuery,
+  ListScansQuery,
+  Page,
+  RecordProgressCommand,
+  ScanRepository,
+  SetSourceArtifactCommand,
+  StartScanCommand,
+  StartScanResult,
+  TransitionResult,
+} from '@cloudscan/orchestration';
+import type { OutgoingMessage, TransactionalJobs } from '../transactional-jobs.ts';
+import { addBatch } from './add-batch.ts';
+import { admit, lockAdmission, reachedQueueLimit } from './admission.ts';
+import { claimKey, findKey } from './idempotency.ts';
+import { ensurePartitionsOf } from './partitions.ts';
+import { openRun, runCounters, runOfAttempt } from './runs.ts';
+import { listEvents, listFindings, listScans, queuePosition } from './scan-queries.ts';
+import { deleteScan, insertScan, lockScan, readScan, saveScan } from './scan-store.ts';
+import {
+  completed,
+  completionVerdict,
+  created,
+  decideCancel,
+  decideEnd,
+  decideProgress,
+  decideRunning,
+  decideSourceArtifact,
+  decideStart,
+} from './transitions.ts';
+import type { Change, Decision } from './transitions.ts';
+
+/** The batch that comes with CompleteScan. */
+const lastBatchKey = 'complete';
+
+/**
+ * Scans in PostgreSQL. A command locks the scan's row, lets a pure function of `transitions.ts` decide, writes what follows
+ * from it, and only then works as the system, for admission and for queue messages.
+ */
+export class PgScanRepository implements ScanRepository {
+  readonly #database: Database;
+  readonly #jobs: TransactionalJobs;
+
+  constructor(database: Database, jobs: TransactionalJobs) {
+    this.#database = database;
+    this.#jobs = jobs;
+  }
+
+  async create(scope: OrganizationScope, command: CreateScanCommand): Promise<CreateScanResult> {
+    try {
+      return await this.#create(scope, command);
+    } catch (error) {
+      if (!isMissingPartition(error)) throw error;
+      await this.#database.transaction(scope, async (transaction) => {
+        await transaction.becomeSystem();
+        await ensurePartitionsOf(transaction, command.at);
+      });
+      return this.#create(scope, command);
+    }
+  }
+
+  async start(scope: OrganizationScope, command: StartScanCommand): Promise<StartScanResult> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const scan = await lockScan(transaction, scope, command.scanId);
+      if (scan === null) return { kind: 'not_found' };
+      const decision = decideStart(scan, command);
+      if (decision.kind !== 'apply') return { ...decision, scan };
+      await lockAdmission(transaction);
+      const limit = await reachedQueueLimit(transaction, scope.organizationId, command.limits);
+      if (limit !== null) return { kind: 'queue_full', limit };
+      return this.#apply(transaction, scan, decision.change, command.limits);
+    });
+  }
+
+  async setSourceArtifact(scope: OrganizationScope, command: SetSourceArtifactCommand): Promise<TransitionResult> {
+    return this.#decide(scope, command.scanId, (scan) => decideSourceArtifact(scan, command.artifactId, command.at));
+  }
+
+  async recordProgress(scope: OrganizationScope, command: RecordProgressCommand): Promise<TransitionResult> {
+    return this.#decide(scope, command.scanId, (scan) => decideProgress(scan, command, command.progress, command.at));
+  }
+
+  async addFindings(scope: OrganizationScope, command: AddFindingsCommand): Promise<AddFindingsResult> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const before = await lockScan(transaction, scope, command.scanId);
+      if (before === null) return { kind: 'not_found' };
+      const decision = decideRunning(before, command, command.at);
+      if (decision.kind === 'refused')
+        return { kind: 'refused', scan: before, because: decision.because === 'run' ? 'attempt' : decision.because };
+      const runId = command.runId ?? runOfAttempt(before.id, before.attempt);
+      if (!(await openRun(transaction, before, runId, command.at))) return { kind: 'refused', scan: before, because: 'attempt' };
+      const { isNew, count } = await addBatch(transaction, before, { runId, key: command.batchKey, findings: command.findings });
+      if (decision.kind === 'apply') await saveScan(transaction, before, decision.change);
+      return { kind: isNew ? 'added' : 'duplicate', count, scan: decision.kind === 'apply' ? decision.change.scan : before };
+    });
+  }
+
+  async complete(scope: OrganizationScope, command: CompleteScanCommand): Promise<TransitionResult> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const scan = await lockScan(transaction, scope, command.scanId);
+      if (scan === null) return { kind: 'not_found' };
+      const runId = command.runId ?? runOfAttempt(scan.id, command.attempt ?? scan.attempt);
+      const verdict = completionVerdict(scan, command, runId);
+      if (verdict !== null) return { ...verdict, scan };
+      if (!(await openRun(transaction, scan, runId, command.at))) return { kind: 'refused', scan, because: 'run' };
+      if (command.findings.length > 0) await addBatch(transaction, scan, { runId, key: lastBatchKey, findings: command.findings });
+      const counters = await runCounters(transaction, scan, runId);
+      return this.#apply(transaction, scan, completed(scan, command, runId, counters), command.limits);
+    });
+  }
+
+  async endAttempt(scope: Scope, command: EndAttemptCommand): Promise<TransitionResult> {
+    return this.#decide(scope, command.scanId, (scan) => decideEnd(scan, command), command.limits);
+  }
+
+  async cancel(scope: OrganizationScope, command: CancelScanCommand): Promise<TransitionResult> {
+    return this.#decide(scope, command.scanId, (scan) => decideCancel(scan, command), command.limits, stopJobOf);
+  }
+
+  async delete(scope: OrganizationScope, command: DeleteScanCommand): Promise<boolean> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const scan = await lockScan(transaction, scope, command.scanId);
+      if (scan === null) return false;
+      await this.#delete(transaction, [scan], command);
+      return true;
+    });
+  }
+
+  async deleteOfProject(scope: OrganizationScope, command: DeleteProjectScansCommand): Promise<readonly string[]> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const query = { projectId: command.projectId, status: null, pageSize: command.limit, pageToken: null };
+      const page = await listScans(transaction, scope, query);
+      const locked: Scan[] = [];
+      for (const { id } of page.items) {
+        const scan = await lockScan(transaction, scope, id);
+        if (scan !== null) locked.push(scan);
+      }
+      await this.#delete(transaction, locked, command);
+      return locked.map(({ id }) => id);
+    });
+  }
+
+  async findById(scope: Scope, id: string): Promise<Scan | null> {
+    return this.#database.transaction(scope, (transaction) => readScan(transaction, scope, id));
+  }
+
+  async findByIdempotencyKey(scope: OrganizationScope, key: string): Promise<IdempotencyRecord | null> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const use = await findKey(transaction, scope.organizationId, key, null);
+      return use && { requestHash: use.requestHash, scan: await readScan(transaction, scope, use.scanId) };
+    });
+  }
+
+  async list(scope: OrganizationScope, query: ListScansQuery): Promise<Page<Scan>> {
+    return this.#database.transaction(scope, (transaction) => listScans(transaction, scope, query));
+  }
+
+  async queuePosition(scope: Scope, scan: Scan): Promise<number> {
+    if (scan.status !== 'queued' || scan.admittedAt !== null) return 0;
+    return this.#database.transaction(scope, (transaction) => queuePosition(transaction, scan));
+  }
+
+  async events(scope: Scope, scanId: string, afterSequence: number, limit: number): Promise<readonly ScanEvent[]> {
+    return this.#database.transaction(scope, (transaction) => listEvents(transaction, scope, scanId, afterSequence, limit));
+  }
+
+  async findings(scope: OrganizationScope, query: ListFindingsQuery): Promise<Page<Finding>> {
+    return this.#database.transaction(scope, (transaction) => listFindings(transaction, scope, query));
+  }
+
+  async #create(scope: OrganizationScope, command: CreateScanCommand): Promise<CreateScanResult> {
+    const { idempotency, limits, at } = command;
+    const { organizationId } = scope;
+    return this.#database.transaction(scope, async (transaction): Promise<CreateScanResult> => {
+      const replayed = await this.#replay(transaction, scope, command);
+      if (replayed !== null) return replayed;
+      // A shared lock on the project: it cannot be deleted before its scan is there to be seen.
+      const project = await transaction.query(
+        { name: 'lock-project', text: 'SELECT FROM projects WHERE id = $1 AND organization_id = $2 FOR KEY SHARE' },
+        [command.projectId, organizationId],
+      );
+      if (project.rowCount === 0) return { kind: 'project_not_found' };
+      if (command.start) {
+        await lockAdmission(transaction);
+        const limit = await reachedQueueLimit(transaction, organizationId, limits);
+        if (limit !== null) return { kind: 'queue_full', limit };
+      }
+      if (
+        idempotency !== null &&
+        !(await claimKey(transaction, organizationId, idempotency.key, { requestHash: idempotency.requestHash, scanId: command.id }, at))
+      ) {
+        return (await this.#replay(transaction, scope, command)) ?? { kind: 'key_conflict' };
+      }
+      const change = created(organizationId, command);
+      await insertScan(transaction, change);
+      return { kind: 'created', scan: await this.#followUp(transaction, null, change.scan, limits) };
+    });
+  }
+
+  /** What an earlier use of the command's idempotency key makes of it; null when there was none. */
+  async #replay(
+    transaction: Transaction,
+    scope: OrganizationScope,
+    { idempotency, at }: CreateScanCommand,
+  ): Promise<CreateScanResult | null> {
+    const use = idempotency && (await findKey(transaction, scope.organizationId, idempotency.key, at));
+    if (idempotency === null || use === null) return null;
+    const scan = use.requestHash === idempotency.requestHash ? await readScan(transaction, scope, use.scanId) : null;
+    return scan === null ? { kind: 'key_conflict' } : { kind: 'replayed', scan };
+  }
+
+  async #decide(
+    scope: Scope,
+    scanId: string,
+    decide: (scan: Scan) => Decision,
+    limits: AdmissionLimits | null = null,
+    messagesOf: (before: Scan) => readonly OutgoingMessage[] = () => [],
+  ): Promise<TransitionResult> {
+    return this.#database.transaction(scope, async (transaction) => {
+      const scan = await lockScan(transaction, scope, scanId);
+      if (scan === null) return { kind: 'not_found' };
+      const decision = decide(scan);
+      if (decision.kind !== 'apply') return { ...decision, scan };
+      return this.#apply(transaction, scan, decision.change, limits, messagesOf(scan));
+    });
+  }
+
+  async #apply(
+    transaction: Transaction,
+    before: Scan,
+    change: Change,
+    limits: AdmissionLimits | null,
+    messages: readonly OutgoingMessage[] = [],
+  ): Promise<{ readonly kind: 'applied'; readonly scan: Scan }> {
+    await saveScan(transaction, before, change);
+    return { kind: 'applied', scan: await this.#followUp(transaction, before, change.scan, limits, messages) };
+  }
+
+  /** Sends messages, and admits where the change made somebody wait or left room. Answers the scan as it is after that. */
+  async #followUp(
+    transaction: Transaction,
+    before: Scan | null,
+    after: Scan,
+    limits: AdmissionLimits | null,
+    messages: readonly OutgoingMessage[] = [],
+  ): Promise<Scan> {
+    const entersQueue = after.status === 'queued' && after.attempt !== before?.attempt;
+    const leavesRoom = before !== null && holdsPlace(before) && !holdsPlace(after);
+    const admits = limits !== null && (entersQueue || leavesRoom);
+    if (!admits && messages.length === 0) return after;
+    await transaction.becomeSystem();
+    if (messages.length > 0) await this.#jobs.send(transaction, messages);
+    if (!admits) return after;
+    const admitted = await admit(transaction, this.#jobs, limits, after.updatedAt);
+    return admitted.has(after.id) ? { ...after, admittedAt: after.updatedAt } : after;
+  }
+
+  async #delete(
+    transaction: Transaction,
+    scans: readonly Scan[],
+    { limits, at }: { readonly limits: AdmissionLimits; readonly at: Date },
+  ): Promise<void> {
+    if (scans.length === 0) return;
+    for (const scan of scans) await deleteScan(transaction, scan, at);
+    await transaction.becomeSystem();
+    const artifacts = scans.map(({ id, organizationId }): OutgoingMessage => ({
+      queue: 'delete-artifacts',
+      message: { organizationId, scanId: id },
+    }));
+    await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
+    if (scans.some(holdsPlace)) await admit(transaction, this.#jobs, limits, at);
+  }
+}
+
+/** Whether the scan counts against the caps. */
+function holdsPlace(scan: Scan): boolean {
+  return scan.admittedAt !== null && (scan.status === 'queued' || scan.status === 'running');
+}
+
+/** An admitted attempt may have a Job, whether or not its name was recorded. */
+function stopJobOf(scan: Scan): readonly OutgoingMessage[] {
+  if (!holdsPlace(scan)) return [];
+  return [{ queue: 'stop-job', message: { scanId: scan.id, attempt: scan.attempt, jobName: jobNameOf(scan.id, scan.attempt) } }];
+}
+
+/** PostgreSQL reports a row without a partition as a check violation; the caller's second try shows any other. */
+function isMissingPartition(error: unknown): boolean {
+  return errorCode((error as Error).cause) === sqlStates.checkViolation;
+}
