@@ -1,61 +1,112 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JobSpec, JobStatus } from '@cloudscan/orchestration';
+import { systemScope } from '@cloudscan/auth';
+import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
+import type { LocalJobDispatcherOptions } from '@cloudscan/job-dispatch';
+import type { JobSpec, JobStatus, LocalJob } from '@cloudscan/orchestration';
+import { isRunning } from '@cloudscan/process';
 import { PgLocalJobRepository } from '@cloudscan/repositories';
 import { eventually, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
-import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
-import type { LocalJobDispatcherOptions } from '@cloudscan/job-dispatch';
+import { findRunProcesses, readProcessTable } from '../src/local/process-table.ts';
 
-export interface LocalJobsFixture {
-  readonly jobs: PgLocalJobRepository;
-  readonly testDatabase: TestDatabase;
-  readonly workRoot: string;
-  /** Whose runner is this program. */
-  dispatcher(command: readonly string[], overrides?: DispatcherOverrides): LocalJobDispatcher;
-}
+const scope = systemScope('test');
 
-export type DispatcherOverrides = Omit<Partial<LocalJobDispatcherOptions>, 'limits'> & { readonly limits?: Partial<LocalJobDispatcherOptions['limits']> };
+export type DispatcherOverrides = Omit<Partial<LocalJobDispatcherOptions>, 'limits'> & {
+  readonly limits?: Partial<LocalJobDispatcherOptions['limits']>;
+};
 
 /** A database and a work folder; at teardown every run is stopped. */
-export async function localJobsFixture(t: Teardown): Promise<LocalJobsFixture> {
-  const database = await testDatabase(t);
-  const workRoot = await mkdtemp(join(tmpdir(), 'cloudscan-work-'));
+export async function localJobsFixture(t: Teardown, given?: TestDatabase): Promise<LocalJobsFixture> {
+  const database = given ?? (await testDatabase(t));
+  const workRoot = await realpath(await mkdtemp(join(tmpdir(), 'cloudscan-work-')));
   t.teardown(() => rm(workRoot, { recursive: true, force: true }));
-  const jobs = new PgLocalJobRepository(database.database);
-  const fixture: LocalJobsFixture = {
-    jobs,
-    testDatabase: database,
-    workRoot,
-    dispatcher: (command, { limits, ...overrides } = {}) =>
-      new LocalJobDispatcher(
-        jobs,
-        { now: () => new Date() },
-        {
-          workRoot,
-          command,
-          runner: {
-            orchestrator: { host: '127.0.0.1', port: 1 },
-            storage: { host: '127.0.0.1', port: 1 },
-            deadlineSeconds: 60,
-            downloadTimeoutSeconds: 60,
-            logLevel: 'info',
-          },
-          environment: { PATH: process.env['PATH'] ?? '' },
-          launchGraceMs: 30_000,
-          database: database.config,
-          limits: { memoryBytes: 2 ** 31, deadlineMs: 60_000, graceMs: 300, pollMs: 100, recordMs: 30_000, logBytes: 1_000_000, ...limits },
-          ...overrides,
-        },
-      ),
-  };
-  t.teardown(async () => {
-    const dispatcher = fixture.dispatcher(['true']);
-    for await (const { jobName } of dispatcher.list()) await dispatcher.delete(jobName);
-    await dispatcher.removeOrphans();
-  });
+  const fixture = new LocalJobsFixture(database, workRoot);
+  t.teardown(() => fixture.stop());
   return fixture;
+}
+
+export class LocalJobsFixture {
+  readonly testDatabase: TestDatabase;
+  readonly jobs: PgLocalJobRepository;
+  readonly workRoot: string;
+
+  constructor(database: TestDatabase, workRoot: string) {
+    this.testDatabase = database;
+    this.jobs = new PgLocalJobRepository(database.database);
+    this.workRoot = workRoot;
+  }
+
+  /** Whose runner is this program. */
+  dispatcher(command: readonly string[], { limits, ...overrides }: DispatcherOverrides = {}): LocalJobDispatcher {
+    const endpoint = { host: '127.0.0.1', port: 1 };
+    const clock = { now: () => new Date() };
+    return new LocalJobDispatcher(this.jobs, clock, {
+      workRoot: this.workRoot,
+      command,
+      runner: { orchestrator: endpoint, storage: endpoint, deadlineSeconds: 60, downloadTimeoutSeconds: 60, logLevel: 'info' },
+      environment: { PATH: process.env['PATH'] ?? '' },
+      launchGraceMs: 30_000,
+      database: this.testDatabase.config,
+      limits: { memoryBytes: 2 ** 31, deadlineMs: 60_000, graceMs: 300, pollMs: 100, recordMs: 30_000, logBytes: 1_000_000, ...limits },
+      ...overrides,
+    });
+  }
+
+  workDirOf(jobName: string): string {
+    return join(this.workRoot, jobName);
+  }
+
+  /** A pending record, as a dispatcher leaves it that is killed before it has started a supervisor. */
+  async insert(spec: JobSpec): Promise<LocalJob> {
+    const { scanId, organizationId, attempt } = spec;
+    const jobName = `scan-${scanId}-${attempt}`;
+    return this.jobs.insertOrFind(scope, { jobName, scanId, organizationId, attempt, workDir: this.workDirOf(jobName), at: new Date() });
+  }
+
+  /** The record once its runner runs. */
+  async running(dispatcher: LocalJobDispatcher, jobName: string): Promise<LocalJob> {
+    await reaches(dispatcher, jobName, 'running');
+    return (await this.jobs.find(scope, jobName))!;
+  }
+
+  async listed(dispatcher: LocalJobDispatcher): Promise<readonly JobStatus[]> {
+    const statuses: JobStatus[] = [];
+    for await (const status of dispatcher.list()) statuses.push(status);
+    return statuses;
+  }
+
+  /** What works in the folder of a run. */
+  async processesOf(jobName: string): Promise<readonly number[]> {
+    const run = { runner: null, known: [], workDir: this.workDirOf(jobName) };
+    return findRunProcesses(await readProcessTable(), run).map(({ pid }) => pid);
+  }
+
+  async logHolds(dispatcher: LocalJobDispatcher, jobName: string, text: string): Promise<void> {
+    await eventually(async () => (await dispatcher.logs(jobName, 100_000)).includes(text), { what: `a log with ${text}` });
+  }
+
+  async outcomeWritten(jobName: string): Promise<void> {
+    const path = join(this.workDirOf(jobName), 'outcome.json');
+    await eventually(() => access(path).then(() => true), { what: path });
+  }
+
+  /** Waits for the supervisor to end, which it does after the record says that the run has. */
+  async supervisorGone(jobName: string): Promise<void> {
+    const job = await this.jobs.find(scope, jobName);
+    if (job?.supervisor) await eventually(() => !isRunning(job.supervisor!), { what: 'the end of the supervisor' });
+  }
+
+  async stop(): Promise<void> {
+    const dispatcher = this.dispatcher(['true']);
+    for await (const { jobName } of this.jobs.list(scope, 100)) {
+      await dispatcher.cancel(jobName);
+      await this.supervisorGone(jobName);
+      await dispatcher.delete(jobName);
+    }
+    await dispatcher.removeOrphans();
+  }
 }
 
 export function aJobSpec(overrides: Partial<JobSpec> = {}): JobSpec {
@@ -71,8 +122,12 @@ export function aJobSpec(overrides: Partial<JobSpec> = {}): JobSpec {
   };
 }
 
-/** Waits until the Job is in the phase. */
-export async function reaches(dispatcher: LocalJobDispatcher, jobName: string, ...phases: readonly JobStatus['phase'][]): Promise<JobStatus> {
+/** Waits until the Job is in one of the phases. */
+export async function reaches(
+  dispatcher: LocalJobDispatcher,
+  jobName: string,
+  ...phases: readonly JobStatus['phase'][]
+): Promise<JobStatus> {
   return eventually(
     async () => {
       const status = await dispatcher.get(jobName);
