@@ -25,7 +25,7 @@ function findPackage(name: string): string {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (error) {
     throw new StartUpError(
-      `there is no embedded PostgreSQL for ${process.platform} on ${process.arch} (npm package ${name}); run "npm ci", or set DB_HOST to a PostgreSQL server of your own`,
+      `the npm package ${name} with PostgreSQL is not installed; run "npm ci" (there is one for Linux and macOS, on x64 and arm64)`,
       error,
     );
   }

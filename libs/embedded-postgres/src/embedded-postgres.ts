@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Secret } from '@cloudscan/config';
-import { acquireProcessLock, freePort, StartUpError } from '@cloudscan/process';
+import { acquireProcessLock, freePort, hasEnded, StartUpError } from '@cloudscan/process';
 import type { ProcessLock, Service } from '@cloudscan/process';
 import { chooseAccount } from './account.ts';
 import type { Account } from './account.ts';
@@ -14,7 +14,7 @@ import { ensureCluster, superuser } from './cluster.ts';
 import { spawnGuarded } from './guardian.ts';
 import { findRunningPostmaster, readPostmaster } from './postmaster-file.ts';
 import { folderProblem, startProblem } from './start-problem.ts';
-import { hasEnded, stopLeftOver, stopServer } from './stop-server.ts';
+import { stopLeftOver, stopServer } from './stop-server.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Made when it is missing; holds the data, the log and the lock. */

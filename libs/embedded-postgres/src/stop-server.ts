@@ -1,16 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { signalGroup, StartUpError } from '@cloudscan/process';
+import { hasEnded, signalGroup, StartUpError } from '@cloudscan/process';
 import { findRunningPostmaster } from './postmaster-file.ts';
 
 /** Milliseconds for a fast shutdown, which writes a checkpoint; after them an immediate one follows. */
 const fastLimitMs = 20_000;
 const pollMs = 20;
-
-export function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
-}
 
 /** Stops a guarded server: fast, then immediate, then by force. */
 export async function stopServer(server: ChildProcess): Promise<void> {

@@ -1,4 +1,5 @@
-export { runMain, StartUpError } from './main.ts';
+export { endProcess, hasEnded } from './child.ts';
+export { runMain, runTask, StartUpError } from './main.ts';
 export { OpsServer } from './ops-server.ts';
 export type { OpsServerOptions, ReadinessCheck } from './ops-server.ts';
 export { PeriodicTask } from './periodic-task.ts';

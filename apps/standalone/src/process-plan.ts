@@ -1,0 +1,100 @@
+import type { Environment, Secret } from '@cloudscan/config';
+import type { Ports } from './config.ts';
+import type { DataFolder, StackSecrets } from './data-folder.ts';
+
+export const appNames = ['storage', 'api-grpc', 'api-http', 'dispatcher', 'sweeper'] as const;
+export type AppName = (typeof appNames)[number];
+
+/** Processes of one stage stop side by side, and the next stage only then: who takes on work goes first, who is asked goes last. */
+export const stopStages: readonly (readonly AppName[])[] = [['dispatcher', 'sweeper'], ['api-grpc', 'api-http'], ['storage']];
+
+/** One process of the stack and what it is told. */
+export interface PlannedProcess {
+  readonly name: AppName;
+  readonly environment: Environment;
+  /** Serves `/ready`. */
+  readonly opsPort: number;
+}
+
+export const logins = { orchestrator: 'cloudscan', storage: 'cloudscan_artifacts' } as const;
+export const databaseName = 'orchestrator';
+
+export interface PlanInput {
+  readonly ports: Ports;
+  readonly opsPorts: Readonly<Record<AppName, number>>;
+  readonly folder: DataFolder;
+  readonly secrets: StackSecrets;
+  /** What every process inherits. */
+  readonly inherited: Environment;
+}
+
+/** Wires the processes to each other by their environment. */
+export function planProcesses(input: PlanInput): readonly PlannedProcess[] {
+  return appNames.map((name) => ({
+    name,
+    opsPort: input.opsPorts[name],
+    environment: { ...input.inherited, ...shared(input), ...ownOf(name, input), METRICS_PORT: String(input.opsPorts[name]) },
+  }));
+}
+
+/** What a runner and its scanners read beside the names of every runner. */
+const runnerVariables = [
+  'NODE_COMPILE_CACHE',
+  'SECRET_HASH_KEY',
+  'ADVISORY_SOURCE',
+  'ADVISORY_CACHE_DIR',
+  'ADVISORY_CACHE_TTL',
+  'ADVISORY_TIMEOUT',
+];
+
+const loopback = '127.0.0.1';
+
+function shared({ ports, secrets, inherited }: PlanInput): Environment {
+  return {
+    CLOUDSCAN_EXIT_WITH_PARENT: 'true',
+    AUTH_MODE: 'disabled',
+    LISTEN_HOST: loopback,
+    DB_HOST: loopback,
+    DB_PORT: String(ports.database),
+    DB_NAME: databaseName,
+    DB_SSLMODE: 'disable',
+    // A server process of PostgreSQL per connection: one machine needs few.
+    DB_MAX_CONNS: inherited['DB_MAX_CONNS'] ?? '10',
+    DB_MIN_CONNS: inherited['DB_MIN_CONNS'] ?? '1',
+    ...login(logins.orchestrator, secrets.databaseOrchestrator),
+    ORCHESTRATOR_ENDPOINT: `${loopback}:${ports.grpc}`,
+    STORAGE_SERVICE_ENDPOINT: `${loopback}:${ports.storage}`,
+    GRPC_PORT: String(ports.grpc),
+    HTTP_PORT: String(ports.http),
+  };
+}
+
+function ownOf(name: AppName, input: PlanInput): Environment {
+  switch (name) {
+    case 'storage':
+      return {
+        ...login(logins.storage, input.secrets.databaseStorage),
+        STORAGE_GRPC_PORT: String(input.ports.storage),
+        STORAGE_HTTP_PORT: String(input.ports.storageHttp),
+        STORAGE_PUBLIC_URL: `http://${loopback}:${input.ports.storageHttp}`,
+        STORAGE_DATA_DIR: input.folder.artifacts,
+        STORAGE_SIGNING_KEY: input.secrets.storageSigningKey.reveal(),
+      };
+    case 'dispatcher':
+    case 'sweeper':
+      return {
+        JOB_DISPATCHER: 'local',
+        LOCAL_WORK_DIR: input.folder.work,
+        LOCAL_STOP_RUNS_ON_EXIT: 'true',
+        SECRET_HASH_KEY: input.secrets.secretHashKey.reveal(),
+        RUNNER_PASS_ENV: [...runnerVariables, input.inherited['RUNNER_PASS_ENV'] ?? ''].filter((names) => names !== '').join(','),
+      };
+    case 'api-grpc':
+    case 'api-http':
+      return {};
+  }
+}
+
+function login(user: string, password: Secret): Environment {
+  return { DB_USER: user, DB_PASSWORD: password.reveal() };
+}
