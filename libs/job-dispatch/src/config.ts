@@ -26,9 +26,22 @@ export interface LocalDispatchConfig {
 }
 
 /** What a runner needs of its surroundings: programs, proxies, certificates, the agent of a Git over SSH. */
-const inheritedNames = [
+const surroundings = [
   ...['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+];
+/** A deployment's own settings of runners and scanners, handed on as they are. */
+const handedOn = [
+  ...['ORCHESTRATOR_TLS', 'GIT_ALLOWED_PROTOCOLS', 'TOOL_TIMEOUT', 'SECRET_HASH_KEY'],
+  ...['ADVISORY_SOURCE', 'ADVISORY_CACHE_DIR', 'ADVISORY_CACHE_TTL', 'ADVISORY_TIMEOUT', 'XDG_CACHE_HOME'],
+  ...[
+    'UNPACK_MAX_MEMBERS',
+    'UNPACK_MAX_BYTES',
+    'UNPACK_MAX_FILE_BYTES',
+    'UNPACK_MAX_RATIO',
+    'UNPACK_RATIO_FROM_BYTES',
+    'UNPACK_MAX_PATH_BYTES',
+  ],
 ];
 const forbiddenName = /^(?:DB_|REDIS_|PG)|PASSWORD/;
 
@@ -88,7 +101,7 @@ function readCommand(env: EnvReader, fallback: readonly string[]): readonly stri
   return fallback;
 }
 
-/** `RUNNER_PASS_ENV` names further variables that runners get, such as the settings of scanners. */
+/** `RUNNER_PASS_ENV` names further variables that runners get. */
 function readRunnerEnvironment(env: EnvReader): Readonly<Record<string, string>> {
   const named = env
     .string('RUNNER_PASS_ENV', '')
@@ -97,7 +110,7 @@ function readRunnerEnvironment(env: EnvReader): Readonly<Record<string, string>>
     .filter((name) => name !== '');
   const forbidden = named.find((name) => forbiddenName.test(name));
   if (forbidden !== undefined) env.problem('RUNNER_PASS_ENV', `names ${forbidden}`, 'names that hold no credential of the system');
-  const entries = [...inheritedNames, ...named].flatMap((name) => {
+  const entries = [...surroundings, ...handedOn, ...named].flatMap((name) => {
     const value = env.optional(name);
     return value === undefined ? [] : [[name, value] as const];
   });

@@ -113,10 +113,11 @@ test('lists every Job once, and knows none that was deleted', async (t) => {
   const fixture = await localJobsFixture(t);
   const dispatcher = fixture.dispatcher(shell('sleep 600'));
   const names = await Promise.all([1, 2, 3].map(async () => (await dispatcher.create(aJobSpec())).jobName));
-  t.deepEqual(await fixture.listed(dispatcher), names.toSorted());
+  const listed = async () => (await fixture.listed(dispatcher)).map(({ jobName }) => jobName);
+  t.deepEqual(await listed(), names.toSorted());
   await dispatcher.delete(names[1]!);
   t.is(await dispatcher.get(names[1]!), null);
-  t.deepEqual(await fixture.listed(dispatcher), names.filter((_, index) => index !== 1).toSorted());
+  t.deepEqual(await listed(), [names[0]!, names[2]!].toSorted());
 });
 
 test('a supervisor waits for a database that is away', async (t) => {

@@ -8,8 +8,12 @@ const ended: RunEnd = { exitCode: null, signal: null, condition: null, cancelReq
 
 const cases: readonly (readonly [name: string, end: Partial<RunEnd>, reason: FailureReason | null])[] = [
   ['exit code 0', { exitCode: 0 }, null],
+  ['a failure that the runner reported', { exitCode: 3 }, 'tool_error'],
+  ['a wrong configuration of the runner', { exitCode: 2 }, 'internal'],
+  ['a refusal of a scan that waits all the same', { exitCode: 4 }, 'internal'],
+  ['an orchestrator that the runner could not reach', { exitCode: 5 }, 'runner_lost'],
   ['an uncaught error of Node', { exitCode: 1 }, 'internal'],
-  ["Node's fatal error", { exitCode: 5 }, 'internal'],
+  ["an error in Node's own handler", { exitCode: 7 }, 'internal'],
   ['an unsettled top-level await', { exitCode: 13 }, 'internal'],
   ['a program that may not be run', { exitCode: 126 }, 'internal'],
   ['a program that is not there', { exitCode: 127 }, 'internal'],

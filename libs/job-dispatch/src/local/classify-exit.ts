@@ -25,8 +25,8 @@ export interface RunEnd {
   readonly cancelRequested: boolean;
 }
 
-/** The runner's own exit codes (apps/runner): it has said, or tried to say, why. */
-export const runnerExitCodes = { done: 0, failed: 3, refused: 4 } as const;
+/** Those of the runner's exit codes (apps/runner) that say more than that something is wrong. */
+const runnerExitCodes = { done: 0, failed: 3, unreachable: 5 } as const;
 
 /**
  * Why a run ended, from what its supervisor saw; null when it ended well. The condition counts first, since a limit that
@@ -56,13 +56,16 @@ function classifyExitCode(exitCode: number): FailureReason | null {
       return null;
     case runnerExitCodes.failed:
       return 'tool_error';
+    case runnerExitCodes.unreachable:
+      return 'runner_lost';
     case 128 + 9:
       return classifySignal('SIGKILL');
     case 128 + 15:
       return classifySignal('SIGTERM');
     case 128 + 6:
       return classifySignal('SIGABRT');
-    // Node's own codes (1 uncaught, 7 handler, 9 bad option, 13 unsettled await), 126 and 127 of the shell: a fault of ours.
+    // A wrong configuration (2), a refusal (4) though the scan waits, Node's own codes (1 uncaught, 9 bad option, 13 unsettled
+    // await), 126 and 127 of the shell: a fault of ours.
     default:
       return 'internal';
   }
