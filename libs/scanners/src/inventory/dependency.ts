@@ -61,3 +61,23 @@ export function dependencyEntry(
 ): DependencyEntry {
   return { direct: null, dev: null, license: '', ...required, ...known };
 }
+
+/**
+ * The name under which two spellings of one package meet: PEP 503 for PyPI, without case for NuGet and Packagist, as it is
+ * elsewhere.
+ */
+export function normalizeName(ecosystem: Ecosystem, name: string): string {
+  switch (ecosystem) {
+    case 'PyPI':
+      return name.toLowerCase().replace(/[-_.]+/g, '-');
+    case 'NuGet':
+    case 'Packagist':
+      return name.toLowerCase();
+    case 'npm':
+    case 'Go':
+    case 'Maven':
+    case 'crates.io':
+    case 'RubyGems':
+      return name;
+  }
+}

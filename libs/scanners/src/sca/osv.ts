@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ecosystems } from '../inventory/dependency.ts';
+import { ecosystems, normalizeName } from '../inventory/dependency.ts';
 import type { Ecosystem } from '../inventory/dependency.ts';
 import { asArray, asRecord, asText, field } from '../inventory/untrusted.ts';
 
@@ -22,7 +22,7 @@ export interface Advisory {
 
 export interface AffectedPackage {
   readonly ecosystem: Ecosystem;
-  /** Normalised by {@link normalizeName}. */
+  /** Normalised by `normalizeName`. */
   readonly name: string;
   readonly ranges: readonly (readonly RangeEvent[])[];
   readonly versions: readonly string[];
@@ -116,26 +116,6 @@ function texts(value: unknown): string[] {
 function ecosystemOf(text: string): Ecosystem | null {
   const [name] = text.split(':', 1);
   return ecosystems.find((ecosystem) => ecosystem === name) ?? null;
-}
-
-/**
- * The name under which two spellings of one package meet: PEP 503 for PyPI, without case for NuGet and Packagist, as it is
- * elsewhere.
- */
-export function normalizeName(ecosystem: Ecosystem, name: string): string {
-  switch (ecosystem) {
-    case 'PyPI':
-      return name.toLowerCase().replace(/[-_.]+/g, '-');
-    case 'NuGet':
-    case 'Packagist':
-      return name.toLowerCase();
-    case 'npm':
-    case 'Go':
-    case 'Maven':
-    case 'crates.io':
-    case 'RubyGems':
-      return name;
-  }
 }
 
 /** Lower-case hexadecimal SHA-256 of texts, which are kept apart. */

@@ -1,10 +1,10 @@
 import { severityRank } from '@cloudscan/domain';
 import type { BuiltinFinding } from '../builtin/protocol.ts';
 import type { Dependency } from '../inventory/dependency.ts';
+import { fingerprintOf } from '../source/fingerprint.ts';
 import type { PackageVersion } from './advisory-source.ts';
 import { laterVersion, nearestFix } from './match.ts';
 import type { Vulnerability } from './merge.ts';
-import { hashOf } from './osv.ts';
 import type { AffectedPackage } from './osv.ts';
 import { defaultRating, ratingOf } from './severity.ts';
 import type { Rating } from './severity.ts';
@@ -43,7 +43,12 @@ export function scaFinding(dependency: Dependency, item: PackageVersion, vulnera
     references: [...new Set([...ids.map(pageOf), ...advisories.flatMap(({ references }) => references)])].slice(0, maxReferences),
     rawOutput: rawOutput(dependency, vulnerability, cweIds),
     // Without the line, which moves with every other dependency, and without what advisories say, which changes with time.
-    fingerprint: hashOf('sca', dependency.filePath, item.ecosystem, item.name, item.version, id),
+    fingerprint: fingerprintOf({
+      ruleId: id,
+      filePath: dependency.filePath,
+      text: `${item.ecosystem} ${item.name} ${item.version}`,
+      occurrence: 0,
+    }),
   };
 }
 

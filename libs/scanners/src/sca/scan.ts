@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { NothingToScan } from '../builtin/run-builtin.ts';
 import type { BuiltinTask } from '../builtin/run-builtin.ts';
 import type { BuiltinFinding } from '../builtin/protocol.ts';
+import { normalizeName } from '../inventory/dependency.ts';
 import type { Dependency } from '../inventory/dependency.ts';
 import { lockFileFinding } from '../inventory/lock-file-finding.ts';
 import { readInventory } from '../inventory/read-inventory.ts';
@@ -10,7 +11,6 @@ import type { AdvisorySource, PackageVersion } from './advisory-source.ts';
 import { apiSource } from './api-source.ts';
 import { diskSource } from './disk-source.ts';
 import { mergeAliases } from './merge.ts';
-import { normalizeName } from './osv.ts';
 import { scaFinding } from './sca-finding.ts';
 import type { ScaOptions } from './settings.ts';
 
@@ -29,7 +29,7 @@ export async function* scan({ sourceDir, workDir, options, progress }: BuiltinTa
   let lockFiles = 0;
   for await (const { filePath, dependencies, warnings } of readInventory(sourceDir)) {
     lockFiles += 1;
-    for (const warning of warnings) yield lockFileFinding('sca', filePath, warning);
+    for (const warning of warnings) yield lockFileFinding(filePath, warning);
     for (const dependency of dependencies) addPlace(places, dependency);
   }
   if (lockFiles === 0) throw new NothingToScan('no lock file was found');

@@ -1,0 +1,114 @@
+import { severities, severityRank } from '@cloudscan/domain';
+import type { Severity } from '@cloudscan/domain';
+import type { BuiltinFinding } from '../builtin/protocol.ts';
+import type { BuiltinTask } from '../builtin/run-builtin.ts';
+import { normalizeName } from '../inventory/dependency.ts';
+import type { Dependency } from '../inventory/dependency.ts';
+import { lockFileFinding } from '../inventory/lock-file-finding.ts';
+import { readInventory } from '../inventory/read-inventory.ts';
+import { installedPackages } from './installed-packages.ts';
+import type { InstalledPackage } from './installed-packages.ts';
+import { readLicenseExpression } from './license-expression.ts';
+import { licenseFinding, unknownLicensesFinding } from './license-finding.ts';
+import type { LicensedThing } from './license-finding.ts';
+import { sourceLicenses } from './own-license.ts';
+import { judge } from './policy.ts';
+import type { LicenseOptions } from './settings.ts';
+
+/** Files in which one licence stands that are kept: enough for the finding, bounded for a large source. */
+const maxFilesKept = 1000;
+
+/** The table of categories has no version of its own. */
+export function rulesVersion(): string {
+  return '';
+}
+
+/**
+ * A finding for each dependency, and for each licence in the repository's own files, that asks for more than notices. The
+ * repository's own licence is a finding only when the policy denies it: whoever carries the same adds no obligation.
+ */
+export async function* scan({ sourceDir, options, progress }: BuiltinTask<LicenseOptions>): AsyncGenerator<BuiltinFinding, void> {
+  const { root, others } = await gatherSourceLicenses(sourceDir);
+  const judging: Judging = { policy: options, own: new Set(root.map(({ license }) => withoutVersionSuffix(license))) };
+  for (const thing of [...root, ...others]) yield* findingsOf(thing, judging);
+  progress(0.4);
+  const installed = await gatherInstalled(sourceDir);
+  progress(0.8);
+  const locked = new Set<string>();
+  for await (const { filePath, dependencies, warnings } of readInventory(sourceDir)) {
+    for (const warning of warnings) yield lockFileFinding(filePath, warning);
+    const packages = new Map(dependencies.toReversed().map((dependency) => [keyOf(dependency), dependency]));
+    const unknown: string[] = [];
+    for (const [key, dependency] of packages) {
+      locked.add(key);
+      const license = dependency.license || (installed.get(key)?.license ?? '');
+      if (readLicenseExpression(license) === null) unknown.push(`${dependency.name} ${dependency.version}`);
+      else yield* findingsOf(packageThing({ ...dependency, license }), judging);
+    }
+    if (unknown.length > 0) yield unknownLicensesFinding(filePath, unknown, packages.size);
+  }
+  // What is installed and no lock file names is used all the same.
+  for (const [key, item] of installed) {
+    if (!locked.has(key)) yield* findingsOf(packageThing({ ...item, line: 1, direct: null, dev: null }), judging);
+  }
+}
+
+interface Judging {
+  readonly policy: LicenseOptions;
+  /** The repository's own licences. */
+  readonly own: ReadonlySet<string>;
+}
+
+function* findingsOf(thing: LicensedThing, { policy, own }: Judging): Generator<BuiltinFinding, void> {
+  const stated = readLicenseExpression(thing.license);
+  if (stated === null) return;
+  const verdict = judge(stated, policy);
+  if (verdict.severity === null) return;
+  if (verdict.decision === 'by_category' && own.has(withoutVersionSuffix(stated.text))) return;
+  const severity = thing.dev === true && verdict.decision === 'by_category' ? milder(verdict.severity) : verdict.severity;
+  yield licenseFinding({ ...thing, license: stated.text }, { ...verdict, severity });
+}
+
+/** What only development needs is not distributed: one step less severe. */
+function milder(severity: Severity): Severity {
+  return severities[Math.min(severityRank(severity) + 1, severities.length - 1)]!;
+}
+
+/** A licence text cannot tell `-only` from `-or-later`, so the repository's own matches both. */
+function withoutVersionSuffix(license: string): string {
+  return license.replace(/-(only|or-later)\b/g, '');
+}
+
+/** The files' licences, each licence once, at the first file that states it. */
+async function gatherSourceLicenses(
+  sourceDir: string,
+): Promise<{ readonly root: readonly LicensedThing[]; readonly others: readonly LicensedThing[] }> {
+  const root = new Map<string, LicensedThing & { readonly otherFiles: string[] }>();
+  const others: typeof root = new Map();
+  for await (const { license, filePath, line, scope } of sourceLicenses(sourceDir)) {
+    const things = scope === 'root' ? root : others;
+    const known = things.get(license);
+    if (known === undefined) things.set(license, { ...noPackage, license, filePath, line, otherFiles: [] });
+    else if (known.otherFiles.length < maxFilesKept) known.otherFiles.push(filePath);
+  }
+  return { root: [...root.values()], others: [...others.values()] };
+}
+
+const noPackage = { packageName: '', packageVersion: '', ecosystem: '', direct: null, dev: null } as const;
+
+async function gatherInstalled(sourceDir: string): Promise<ReadonlyMap<string, InstalledPackage>> {
+  const installed = new Map<string, InstalledPackage>();
+  for await (const item of installedPackages(sourceDir)) {
+    const key = keyOf(item);
+    if ((installed.get(key)?.license ?? '') === '') installed.set(key, item);
+  }
+  return installed;
+}
+
+function packageThing({ name, version, ...rest }: Dependency): LicensedThing {
+  return { ...rest, packageName: name, packageVersion: version, otherFiles: [] };
+}
+
+function keyOf({ ecosystem, name, version }: Pick<Dependency, 'ecosystem' | 'name' | 'version'>): string {
+  return `${ecosystem}\t${normalizeName(ecosystem, name)}\t${version}`;
+}

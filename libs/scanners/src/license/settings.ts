@@ -1,0 +1,40 @@
+import type { EnvReader } from '@cloudscan/config';
+import type { BuiltinSettings } from '../registry.ts';
+import { categoryOf, licenseCategories } from './categories.ts';
+import { readLicenseExpression } from './license-expression.ts';
+import type { LicensePolicy } from './policy.ts';
+
+/** What the licence scanner is told; passes through JSON. */
+export type LicenseOptions = LicensePolicy;
+
+/**
+ * The licence scanner's settings from the environment: `LICENSE_POLICY_ALLOW` and `LICENSE_POLICY_DENY`, lists of SPDX
+ * identifiers and categories, parted by commas. Both are empty by default.
+ */
+export function readLicenseSettings(env: EnvReader): BuiltinSettings {
+  const options: LicenseOptions = { allow: readPolicyList(env, 'LICENSE_POLICY_ALLOW'), deny: readPolicyList(env, 'LICENSE_POLICY_DENY') };
+  return { options };
+}
+
+function readPolicyList(env: EnvReader, name: string): string[] {
+  const entries = env
+    .string(name, '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  const wrong = entries.find((entry) => !isKnown(entry));
+  if (wrong !== undefined) {
+    env.problem(
+      name,
+      `holds ${JSON.stringify(wrong.slice(0, 60))}`,
+      `a comma-separated list of SPDX identifiers and of ${licenseCategories.join(', ')}`,
+    );
+  }
+  return entries;
+}
+
+function isKnown(entry: string): boolean {
+  if (licenseCategories.some((category) => category === entry.toLowerCase())) return true;
+  const license = readLicenseExpression(entry);
+  return license?.node !== null && license?.text === entry && (categoryOf(entry) !== 'unknown' || !('conjunction' in license.node));
+}
