@@ -1,1 +1,2 @@
-export {};
+export { PgBossQueue } from './pg-boss-queue.ts';
+export type { PgBossQueueOptions } from './pg-boss-queue.ts';

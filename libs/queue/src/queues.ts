@@ -1,0 +1,15 @@
+import type { QueueMessages, QueueName } from '@cloudscan/orchestration';
+
+/**
+ * What makes two messages of a queue the same: of those with one key only one waits or is being handled. How the queues try
+ * again, and for how long, stands in the migrations that make them.
+ */
+const keys: { readonly [Q in QueueName]: (message: QueueMessages[Q]) => string } = {
+  dispatch: ({ scanId, attempt }) => `${scanId}/${attempt}`,
+  'stop-job': ({ jobName }) => jobName,
+  'delete-artifacts': ({ scanId }) => scanId,
+};
+
+export function keyOf<Q extends QueueName>(queue: Q, message: QueueMessages[Q]): string {
+  return keys[queue](message);
+}
