@@ -4,7 +4,7 @@ export { OpsServer } from './ops-server.ts';
 export type { OpsServerOptions, ReadinessCheck } from './ops-server.ts';
 export { PeriodicTask } from './periodic-task.ts';
 export type { PeriodicTaskOptions } from './periodic-task.ts';
-export { freePort, isPortFree } from './ports.ts';
+export { freePort, freePorts, isPortFree } from './ports.ts';
 export { identifyProcess, isRunning } from './process-identity.ts';
 export type { ProcessIdentity } from './process-identity.ts';
 export { acquireProcessLock, processLockHolder } from './process-lock.ts';

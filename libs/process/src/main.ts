@@ -25,6 +25,25 @@ export async function runMain(create: () => Promise<Service>, options: { readonl
   }
 }
 
+/**
+ * Runs a process that has one thing to do and exits with what it answers. SIGTERM and SIGINT abort the signal; a second one
+ * forces the exit.
+ */
+export async function runTask(task: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  const stop = new AbortController();
+  void stopSignal(false).then(() => {
+    stop.abort(new Error('the process was told to stop'));
+    process.once('SIGTERM', forceExit);
+    process.once('SIGINT', forceExit);
+  });
+  try {
+    process.exit(await task(stop.signal));
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+    process.exit(error instanceof ConfigError ? exitCodes.badConfiguration : exitCodes.failed);
+  }
+}
+
 function stopSignal(exitWithParent: boolean): Promise<void> {
   return new Promise((resolve) => {
     process.once('SIGTERM', () => resolve());

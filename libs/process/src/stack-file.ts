@@ -29,9 +29,7 @@ export function readStackFile(dataDir: string): StackFile | null {
 
 /** Written once the stack serves; readers see all of it or nothing. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
-  const temporary = `${stackPath(dataDir)}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600 });
-  renameSync(temporary, stackPath(dataDir));
+  writeWhole(stackPath(dataDir), stack);
 }
 
 export function removeStackFile(dataDir: string): void {
@@ -43,7 +41,7 @@ export function registerClient(dataDir: string): () => void {
   const folder = clientsPath(dataDir);
   mkdirSync(folder, { recursive: true });
   const path = join(folder, String(process.pid));
-  writeFileSync(path, JSON.stringify(identifyProcess(process.pid)));
+  writeWhole(path, identifyProcess(process.pid));
   return () => rmSync(path, { force: true });
 }
 
@@ -52,10 +50,17 @@ export function countClients(dataDir: string): number {
   let live = 0;
   for (const name of listOrNone(clientsPath(dataDir))) {
     const path = join(clientsPath(dataDir), name);
+    if (!/^\d+$/.test(name)) continue;
     if (isLiveClient(path)) live += 1;
     else rmSync(path, { force: true });
   }
   return live;
+}
+
+function writeWhole(path: string, content: object | null): void {
+  const draft = `${path}.${process.pid}.draft`;
+  writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
 }
 
 function isLiveClient(path: string): boolean {
