@@ -1,6 +1,7 @@
 export { RpcClient } from './client.ts';
 export type { CallOptions, RpcClientOptions } from './client.ts';
 export type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from './definition.ts';
+export { HealthClient } from './health-client.ts';
 export { GrpcServer, serve } from './server.ts';
 export type { CallContext, GrpcServerOptions, Handlers, ServedService } from './server.ts';
 export { fromServiceError, toStatus } from './status.ts';

@@ -13,6 +13,7 @@ import { archiveTypes, createSourceUpload, dropArtifact, findSource, readFilenam
 import type { SourceDeclaration, Upload } from './source-upload.ts';
 
 export interface CreateScanRequest {
+  readonly organizationId: string;
   readonly projectId: string;
   /** Every type when empty: clients that name none want a scan, not an error. */
   readonly scanTypes: readonly Given<ScanType>[];
@@ -102,6 +103,7 @@ function readCreateScan(reader: RequestReader, request: CreateScanRequest, polic
   if (!Object.hasOwn(archiveTypes, contentType)) {
     reader.wrong('source_content_type', `must be one of ${Object.keys(archiveTypes).join(', ')}`);
   }
+  reader.id('organization_id', request.organizationId);
   const wanted = {
     projectId: reader.id('project_id', request.projectId),
     userId: reader.line('user_id', request.userId, { max: 255 }) || null,

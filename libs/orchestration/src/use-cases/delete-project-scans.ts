@@ -24,9 +24,6 @@ export async function deleteProjectScans(ports: UseCasePorts, caller: Caller, re
     if (ids.length === 0) return deleted;
     deleted += ids.length;
     for (const scanId of ids) events.publish({ organizationId: scope.organizationId, scanId, sequence: 0, deleted: true });
-    await cache.delete(
-      ids.map((scanId) => scanCacheKey(scope, scanId)),
-      signal,
-    );
+    await cache.delete(ids.map(scanCacheKey), signal);
   }
 }

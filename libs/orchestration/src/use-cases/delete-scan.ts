@@ -15,5 +15,5 @@ export async function deleteScan(ports: UseCasePorts, caller: Caller, request: {
   const scanId = readRequest((reader) => reader.id('id', request.id));
   const wasThere = await scans.delete(scope, { scanId, actor, limits: policy.limits, at: clock.now() });
   if (wasThere) events.publish({ organizationId: scope.organizationId, scanId, sequence: 0, deleted: true });
-  await cache.delete([scanCacheKey(scope, scanId)], signal);
+  await cache.delete([scanCacheKey(scanId)], signal);
 }

@@ -14,9 +14,10 @@ import type { ScanView } from './scan-view.ts';
  */
 export async function getScan(ports: UseCasePorts, caller: Caller, request: { readonly id: string }): Promise<ScanView> {
   const id = readRequest((reader) => reader.id('id', request.id));
-  const key = scanCacheKey(caller.scope, id);
+  const key = scanCacheKey(id);
   const cached = await ports.cache.get(key);
-  if (cached.value !== null) return { scan: scanFromText(cached.value), queuePosition: 0 };
+  const hit = cached.value === null ? null : scanFromText(cached.value);
+  if (hit !== null && hit.organizationId === caller.scope.organizationId) return { scan: hit, queuePosition: 0 };
   const scan = await findScan(ports, caller, id);
   if (isTerminal(scan.status)) await ports.cache.set(key, scanToText(scan), { version: scan.sequence, lookedUpAt: cached.at });
   return viewOf(ports, caller, scan);

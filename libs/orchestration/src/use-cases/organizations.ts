@@ -13,12 +13,18 @@ export interface CreateOrganizationRequest {
   readonly maxQueuedScans: number;
 }
 
+/** One of the two. */
+export interface GetOrganizationRequest {
+  readonly id: string;
+  readonly name: string;
+}
+
 /** What is undefined stays as it is. */
 export interface UpdateOrganizationRequest {
   readonly id: string;
-  readonly displayName: string | undefined;
-  readonly maxRunningScans: number | undefined;
-  readonly maxQueuedScans: number | undefined;
+  readonly displayName?: string | undefined;
+  readonly maxRunningScans?: number | undefined;
+  readonly maxQueuedScans?: number | undefined;
 }
 
 /** RFC 1123, section 2.1, as Kubernetes uses it. */
@@ -45,8 +51,11 @@ export async function createOrganization(
 }
 
 /** @throws invalid_argument, not_found */
-export async function getOrganization(ports: UseCasePorts, caller: Caller, request: { readonly id: string }): Promise<Organization> {
-  const id = readRequest((reader) => reader.id('id', request.id));
+export async function getOrganization(ports: UseCasePorts, caller: Caller, request: GetOrganizationRequest): Promise<Organization> {
+  const id = readRequest((reader) => {
+    if (request.name !== '') reader.wrong('name', 'is given together with the id; leave one of the two out');
+    return reader.id('id', request.id);
+  });
   const organization = await ports.organizations.findById(caller.scope, id);
   if (organization === null) throw notFound('organization', id);
   return organization;

@@ -8,12 +8,14 @@ import type { Page } from '../ports/page.ts';
 import type { Caller, UseCasePorts } from './ports.ts';
 
 export interface CreateProjectRequest {
+  readonly organizationId: string;
   readonly name: string;
   readonly description: string;
   readonly gitUrl: string;
 }
 
 export interface ListProjectsRequest extends GivenPage {
+  readonly organizationId: string;
   /** Exact; every project when empty. */
   readonly name: string;
 }
@@ -21,28 +23,27 @@ export interface ListProjectsRequest extends GivenPage {
 /** What is undefined stays as it is. */
 export interface UpdateProjectRequest {
   readonly id: string;
-  readonly name: string | undefined;
-  readonly description: string | undefined;
-  readonly gitUrl: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly gitUrl?: string | undefined;
 }
 
 /** @throws invalid_argument, not_found for the organization, already_exists for a name that it has */
 export async function createProject(ports: UseCasePorts, caller: Caller, request: CreateProjectRequest): Promise<Project> {
   const fields = readRequest((reader) => ({
+    organizationId: reader.id('organization_id', request.organizationId),
     name: readName(reader, request.name),
     description: reader.text('description', request.description, { max: 4000 }),
     gitUrl: readGitUrl(reader, 'git_url', request.gitUrl, ports.policy.gitProtocols) ?? '',
   }));
-  const { organizationId } = caller.scope;
   const at = ports.clock.now();
   const project = await ports.projects.create(caller.scope, {
     id: ports.newId(at),
-    organizationId,
     ...fields,
     createdAt: at,
     updatedAt: at,
   });
-  if (project === null) throw notFound('organization', organizationId);
+  if (project === null) throw notFound('organization', fields.organizationId);
   return project;
 }
 
@@ -54,13 +55,19 @@ export async function getProject(ports: UseCasePorts, caller: Caller, request: {
   return project;
 }
 
-/** By name. @throws invalid_argument */
+/** By name. @throws invalid_argument, not_found for the organization */
 export async function listProjects(ports: UseCasePorts, caller: Caller, request: ListProjectsRequest): Promise<Page<Project>> {
-  const query = readRequest((reader) => ({
+  const { organizationId, ...query } = readRequest((reader) => ({
+    organizationId: reader.id('organization_id', request.organizationId),
     name: reader.line('name', request.name, { max: 200 }) || null,
     ...reader.page(request),
   }));
-  return ports.projects.list(caller.scope, query);
+  const page = await ports.projects.list(caller.scope, query);
+  // A page that holds projects has shown that there is such an organization.
+  if (page.items.length === 0 && (await ports.organizations.findById(caller.scope, organizationId)) === null) {
+    throw notFound('organization', organizationId);
+  }
+  return page;
 }
 
 /** @throws invalid_argument, not_found, already_exists for a name that the organization has */

@@ -1,12 +1,11 @@
-import type { OrganizationScope } from '@cloudscan/auth';
 import type { Scan } from '@cloudscan/domain';
 
 /**
- * The key of a scan in the cache. It begins with the organization, so that no mistake elsewhere shows one organization the
- * other's scan.
+ * The key of a scan in the cache. It does not hold the organization: a deletion that is repeated must reach the entry, also
+ * when nobody knows any more whose the scan was. A reader compares the organization itself.
  */
-export function scanCacheKey({ organizationId }: OrganizationScope, scanId: string): string {
-  return `scan:${organizationId}:${scanId}`;
+export function scanCacheKey(scanId: string): string {
+  return `scan:${scanId}`;
 }
 
 const dateFields = [
