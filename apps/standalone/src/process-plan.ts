@@ -21,7 +21,8 @@ export const databaseName = 'orchestrator';
 
 export interface PlanInput {
   readonly ports: Ports;
-  readonly opsPorts: Readonly<Record<AppName, number>>;
+  /** One for each process. */
+  readonly opsPorts: readonly number[];
   readonly folder: DataFolder;
   readonly secrets: StackSecrets;
   /** What every process inherits. */
@@ -30,11 +31,10 @@ export interface PlanInput {
 
 /** Wires the processes to each other by their environment. */
 export function planProcesses(input: PlanInput): readonly PlannedProcess[] {
-  return appNames.map((name) => ({
-    name,
-    opsPort: input.opsPorts[name],
-    environment: { ...input.inherited, ...shared(input), ...ownOf(name, input), METRICS_PORT: String(input.opsPorts[name]) },
-  }));
+  return appNames.map((name, index) => {
+    const opsPort = input.opsPorts[index]!;
+    return { name, opsPort, environment: { ...input.inherited, ...shared(input), METRICS_PORT: String(opsPort), ...ownOf(name, input) } };
+  });
 }
 
 /** What a runner and its scanners read beside the names of every runner. */

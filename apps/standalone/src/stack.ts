@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { identifyProcess, PeriodicTask, freePort, removeStackFile, writeStackFile } from '@cloudscan/process';
+import { identifyProcess, PeriodicTask, removeStackFile, writeStackFile } from '@cloudscan/process';
 import type { ProcessLock, Service, StackFile } from '@cloudscan/process';
 import { claimPorts } from './claim-ports.ts';
 import type { Ports, StandaloneConfig } from './config.ts';
-import { dataFolder, openDataFolder, readSecrets } from './data-folder.ts';
+import { dataFolder, lockPath, openDataFolder, readSecrets } from './data-folder.ts';
 import type { DataFolder, StackSecrets } from './data-folder.ts';
 import { rotateLog } from './log-file.ts';
 import { prepareDatabase } from './prepare-database.ts';
@@ -34,6 +34,7 @@ export class Stack implements Service {
   #lock: ProcessLock | null = null;
   #postgres: RestartingPostgres | null = null;
   #description: StackFile | null = null;
+  #stopping: Promise<void> | null = null;
 
   constructor(options: StackOptions) {
     this.#options = options;
@@ -68,6 +69,17 @@ export class Stack implements Service {
 
   /** Stops everything in order: who takes on work first, PostgreSQL last. */
   async stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll().finally(() => {
+      this.#stopping = null;
+    });
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stopAll(): Promise<void> {
     if (this.#lock === null) return;
     // First, so that no client still comes.
     removeStackFile(this.#folder.root);
@@ -79,19 +91,16 @@ export class Stack implements Service {
     this.#lock = null;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-
   async #startAll(): Promise<void> {
     const { config } = this.#options;
-    const afterCrash = existsSync(join(this.#folder.root, 'stack.json'));
+    // A stack that stops removes its lock.
+    const afterCrash = existsSync(lockPath(this.#folder.root));
     this.#lock = openDataFolder(this.#folder);
     removeStackFile(this.#folder.root);
     const secrets = readSecrets(this.#folder);
-    const [ports, opsPorts] = await Promise.all([claimPorts(config.ports, afterCrash), freeOpsPorts()]);
+    const { ports, spare } = await claimPorts(config.ports, appNames.length, afterCrash);
     await this.#startPostgres(ports, secrets);
-    const plan = planProcesses({ ports, opsPorts, folder: this.#folder, secrets, inherited: config.environment });
+    const plan = planProcesses({ ports, opsPorts: spare, folder: this.#folder, secrets, inherited: config.environment });
     await this.#startProcesses(plan);
     await this.#logCheck.start();
     this.#description = this.#describe(ports);
@@ -113,9 +122,7 @@ export class Stack implements Service {
   /** All side by side: each waits by itself for what it needs. */
   async #startProcesses(plan: readonly PlannedProcess[]): Promise<void> {
     for (const planned of plan) this.#processes.set(planned.name, this.#supervise(planned));
-    const outcomes = await Promise.allSettled([...this.#processes.values()].map((supervised) => supervised.start()));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await Promise.all([...this.#processes.values()].map((supervised) => supervised.start()));
   }
 
   #supervise({ name, environment, opsPort }: PlannedProcess): SupervisedProcess {
@@ -140,9 +147,4 @@ export class Stack implements Service {
       databasePort: ports.database,
     };
   }
-}
-
-async function freeOpsPorts(): Promise<Readonly<Record<AppName, number>>> {
-  const ports = await Promise.all(appNames.map(async (name) => [name, await freePort()] as const));
-  return Object.fromEntries(ports) as Record<AppName, number>;
 }

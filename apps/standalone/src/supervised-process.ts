@@ -56,7 +56,7 @@ export class SupervisedProcess implements Service {
     this.#stopped = new AbortController();
     const child = this.#spawn();
     await this.#untilReady(child);
-    this.#loop = this.#keepRunning(child, performance.now());
+    if (!this.#stopped.signal.aborted) this.#loop = this.#keepRunning(child, performance.now());
   }
 
   async stop(): Promise<void> {

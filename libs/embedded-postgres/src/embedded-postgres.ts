@@ -60,6 +60,7 @@ export class EmbeddedPostgres implements Service {
   #port: number;
   #lock: ProcessLock | null = null;
   #server: ChildProcess | null = null;
+  #stopping: Promise<void> | null = null;
 
   constructor(options: EmbeddedPostgresOptions) {
     this.#options = options;
@@ -97,15 +98,22 @@ export class EmbeddedPostgres implements Service {
 
   /** Lets open transactions fail and writes everything to disk. */
   async stop(): Promise<void> {
+    this.#stopping ??= this.#stopServer().finally(() => {
+      this.#stopping = null;
+    });
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stopServer(): Promise<void> {
     const server = this.#server;
     this.#server = null;
     if (server !== null) await stopServer(server);
     this.#lock?.release();
     this.#lock = null;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   #prepareFolder(): void {
