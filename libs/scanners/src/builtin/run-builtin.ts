@@ -18,6 +18,8 @@ export interface BuiltinTask<Options> {
   readonly options: Options;
   /** 0 to 1; cheap, call it as often as you like. */
   readonly progress: (fraction: number) => void;
+  /** What the user should know of a scan that succeeded all the same, for example how many files were left out. The last one counts. */
+  readonly remark: (sentence: string) => void;
 }
 
 export interface BuiltinTool<Options> {
@@ -64,13 +66,15 @@ export async function runBuiltin<Options>(tool: BuiltinTool<Options>): Promise<v
       return;
     }
     let findings = 0;
+    let message = '';
+    const remark = (sentence: string): void => void (message = sentence);
     const outcome = await outcomeOf(async () => {
-      for await (const finding of tool.scan({ ...request.scan!, options, progress: throttledProgress() })) {
+      for await (const finding of tool.scan({ ...request.scan!, options, progress: throttledProgress(), remark })) {
         findings += 1;
         await send({ type: 'finding', finding });
       }
     });
-    await send({ type: 'result', ...outcome, findings });
+    await send({ type: 'result', status: outcome.status, message: outcome.message || message, findings });
     process.exitCode = outcome.status === 'failed' ? builtinExitCodes.failed : builtinExitCodes.done;
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
