@@ -1,0 +1,67 @@
+import { readRedisConfig } from '@cloudscan/cache';
+import type { RedisConfig } from '@cloudscan/cache';
+import { readAdmissionLimits, readConfig, readStorageEndpoint } from '@cloudscan/config';
+import type { Endpoint, Environment, EnvReader } from '@cloudscan/config';
+import { readDatabaseConfig } from '@cloudscan/database';
+import type { DatabaseConfig } from '@cloudscan/database';
+import { readJobDispatchConfig } from '@cloudscan/job-dispatch';
+import type { JobDispatchConfig } from '@cloudscan/job-dispatch';
+import type { AdmissionLimits, SweepPolicy } from '@cloudscan/orchestration';
+import { readLogLevel } from '@cloudscan/telemetry';
+import type { LogLevel } from '@cloudscan/telemetry';
+
+export interface SweeperConfig {
+  readonly logLevel: LogLevel;
+  readonly ops: Endpoint;
+  readonly database: DatabaseConfig;
+  /** Null: events go by PostgreSQL. */
+  readonly redis: RedisConfig | null;
+  readonly storage: Endpoint;
+  /** Milliseconds that one call of the storage service may take. */
+  readonly storageTimeoutMs: number;
+  readonly jobs: JobDispatchConfig;
+  readonly limits: AdmissionLimits;
+  readonly policy: SweepPolicy;
+  readonly sweepIntervalMs: number;
+  readonly collectIntervalMs: number;
+  /** After this a pending scan that nobody started has failed. */
+  readonly pendingTtlMs: number;
+  /** Scans whose artifacts are deleted side by side. */
+  readonly concurrency: number;
+}
+
+const hourMs = 3_600_000;
+/** A platform ends its Jobs itself; only one that does not is ended from here, this much later. */
+const deadlineSlackMs = 60_000;
+/** A sweeper starts no runner. */
+const noRunner: readonly string[] = [];
+
+/** @throws ConfigError */
+export function loadConfig(env: Environment): SweeperConfig {
+  return readConfig(env, (reader) => {
+    const jobs = readJobDispatchConfig(reader, noRunner);
+    return {
+      logLevel: readLogLevel(reader),
+      ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
+      database: readDatabaseConfig(reader),
+      redis: readRedisConfig(reader),
+      storage: readStorageEndpoint(reader),
+      storageTimeoutMs: seconds(reader, 'STORAGE_SERVICE_TIMEOUT', 10, 600),
+      jobs,
+      limits: readAdmissionLimits(reader),
+      policy: {
+        dispatchGraceMs: seconds(reader, 'SWEEP_DISPATCH_GRACE_SECONDS', 15, 3600),
+        endGraceMs: seconds(reader, 'SWEEP_END_GRACE_SECONDS', 3, 3600),
+        deadlineMs: jobs.runner.deadlineSeconds * 1000 + deadlineSlackMs,
+      },
+      sweepIntervalMs: seconds(reader, 'SWEEP_INTERVAL_SECONDS', 2, 3600),
+      collectIntervalMs: seconds(reader, 'COLLECT_INTERVAL_SECONDS', 30, 86_400),
+      pendingTtlMs: reader.integer('PENDING_SCAN_TTL_HOURS', 24, { min: 1, max: 8760 }) * hourMs,
+      concurrency: reader.integer('SWEEPER_CONCURRENCY', 4, { min: 1, max: 1000 }),
+    };
+  });
+}
+
+function seconds(reader: EnvReader, name: string, fallback: number, max: number): number {
+  return reader.integer(name, fallback, { min: 1, max }) * 1000;
+}
