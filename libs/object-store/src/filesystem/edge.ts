@@ -106,7 +106,7 @@ export class FilesystemEdge implements Service {
     try {
       await this.#serve(request, response, count);
     } catch (error) {
-      if (!response.headersSent && !request.closed && !response.destroyed) await reject(request, response, this.#rejectionOf(error));
+      if (!response.headersSent && !isGone(request, response)) await reject(request, response, this.#rejectionOf(error));
       else response.destroy();
     } finally {
       stopWatching();
@@ -177,7 +177,8 @@ function checkDeclaredLength(request: IncomingMessage, grant: Exclude<Grant, { k
   if (expected.sizeBytes !== null && declared !== expected.sizeBytes) {
     throw new ObjectStoreError('size_mismatch', `Content-Length is ${declared}; the URL is signed for exactly ${expected.sizeBytes} bytes`);
   }
-  if (declared > expected.maxBytes) throw new ObjectStoreError('too_large', `Content-Length is ${declared}; at most ${expected.maxBytes} bytes are allowed`);
+  if (declared > expected.maxBytes)
+    throw new ObjectStoreError('too_large', `Content-Length is ${declared}; at most ${expected.maxBytes} bytes are allowed`);
 }
 
 async function* bytesOf(request: IncomingMessage, count: { bytesIn: number }): AsyncGenerator<Uint8Array> {
@@ -194,7 +195,11 @@ async function* bytesOf(request: IncomingMessage, count: { bytesIn: number }): A
 }
 
 /** Cuts a connection off that moves too little; answers how to stop watching. */
-function watchRate(request: IncomingMessage, response: ServerResponse, rate: { readonly windowMs: number; readonly minimumBytes: number }): () => void {
+function watchRate(
+  request: IncomingMessage,
+  response: ServerResponse,
+  rate: { readonly windowMs: number; readonly minimumBytes: number },
+): () => void {
   const { socket } = request;
   let before = socket.bytesRead + socket.bytesWritten;
   const timer = setInterval(() => {
@@ -218,11 +223,20 @@ async function reject(request: IncomingMessage, response: ServerResponse, { stat
     ...(request.headers.expect === undefined ? {} : { Connection: 'close' }),
   });
   response.end(body);
-  if (request.complete || request.closed) return finish(response);
-  const cutOff = setTimeout(() => request.socket.destroy(), lingerMs);
+  if (request.complete) return finish(response);
+  const { socket } = request;
+  if (socket.destroyed) return;
+  const cutOff = setTimeout(() => socket.destroy(), lingerMs);
+  // Once it is answered, Node tells a request nothing of the end of its connection.
+  const ended = Promise.race([once(request, 'end'), once(socket, 'close')]);
   request.resume();
-  await once(request, 'close').catch(() => undefined);
+  await ended.catch(() => undefined);
   clearTimeout(cutOff);
+}
+
+/** A request that came whole is destroyed too, with its connection still open. */
+function isGone(request: IncomingMessage, response: ServerResponse): boolean {
+  return response.destroyed || (request.destroyed && !request.complete);
 }
 
 /** Ends a response and waits until it was handed over, or its client is gone. */

@@ -100,7 +100,11 @@ export class FilesystemObjectStore implements ObjectStore {
   async collectAbandoned({ transfersBefore, multipartBefore }: AbandonedCutoffs, signal: AbortSignal): Promise<number> {
     const { incoming, trash, multipart } = this.#folders;
     let collected = 0;
-    for (const [parent, before] of [[incoming, transfersBefore], [trash, transfersBefore], [multipart, multipartBefore]] as const) {
+    for (const [parent, before] of [
+      [incoming, transfersBefore],
+      [trash, transfersBefore],
+      [multipart, multipartBefore],
+    ] as const) {
       for (const name of await namesIn(parent)) {
         signal.throwIfAborted();
         const changedAt = await lastChange(join(parent, name));

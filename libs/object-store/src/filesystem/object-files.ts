@@ -49,22 +49,25 @@ export class ObjectFiles {
    * @throws ObjectStoreError `conflict` when other bytes are there, `broken_upload` when the folder was taken away
    */
   async publish(folder: string, object: StoredObject): Promise<StoredObject> {
-    await this.#writeManifest(folder, object);
     const { shard, folder: target } = this.#folders.objectOf(object.key);
-    for (;;) {
+    for (let left = 5; ; left -= 1) {
       try {
-        if ((await mkdir(shard, { recursive: true })) !== undefined) await Promise.all([dirname(shard), this.#folders.objects].map(syncFolder));
+        await this.#writeManifest(folder, object);
+        if ((await mkdir(shard, { recursive: true })) !== undefined)
+          await Promise.all([dirname(shard), this.#folders.objects].map(syncFolder));
         // A folder cannot replace one that holds files (rename(2)), so the first to get here wins.
         await rename(folder, target);
         await syncFolder(shard);
         return object;
       } catch (error) {
         if (hasCode(error, 'ENOENT')) throw new ObjectStoreError('broken_upload', 'the upload was given up meanwhile', error);
-        if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw asDiskFull(error);
+        if (left === 0 || !hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw asDiskFull(error);
       }
       const existing = await this.read(object.key);
+      // It was deleted between the two.
       if (existing === null) continue;
-      if (existing.etag !== object.etag) throw new ObjectStoreError('conflict', 'other bytes were uploaded here before; objects never change');
+      if (existing.etag !== object.etag)
+        throw new ObjectStoreError('conflict', 'other bytes were uploaded here before; objects never change');
       await this.#folders.discard(folder);
       return existing;
     }

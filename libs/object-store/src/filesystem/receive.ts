@@ -21,7 +21,12 @@ export interface ReceivedBytes {
  *
  * @throws ObjectStoreError `size_mismatch`, `too_large`, `checksum_mismatch`, `disk_full`, or what the source throws
  */
-export async function receiveFile(path: string, source: AsyncIterable<Uint8Array>, expected: ExpectedBytes, create: CreateFile): Promise<ReceivedBytes> {
+export async function receiveFile(
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  expected: ExpectedBytes,
+  create: CreateFile,
+): Promise<ReceivedBytes> {
   const file = await create(path).catch((error: unknown) => {
     throw asDiskFull(error);
   });
@@ -70,7 +75,7 @@ function tooMany({ sizeBytes, maxBytes }: ExpectedBytes): ObjectStoreError {
 }
 
 async function writeFully(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < chunk.length; ) {
+  for (let offset = 0; offset < chunk.length;) {
     const { bytesWritten } = await file.write(chunk, offset);
     offset += bytesWritten;
   }

@@ -24,7 +24,11 @@ export function totalSize(segments: readonly Segment[]): number {
  *
  * @throws ObjectStoreError `not_found`
  */
-export async function readSegments(folder: string, segments: readonly Segment[], range: ByteRange | null): Promise<AsyncGenerator<Uint8Array>> {
+export async function readSegments(
+  folder: string,
+  segments: readonly Segment[],
+  range: ByteRange | null,
+): Promise<AsyncGenerator<Uint8Array>> {
   const stretches = stretchesOf(segments, range);
   let next: FileHandle | null = stretches[0] === undefined ? null : await openSegment(join(folder, stretches[0].file));
   return (async function* () {
