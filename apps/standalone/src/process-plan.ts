@@ -53,7 +53,9 @@ function shared({ ports, secrets, inherited }: PlanInput): Environment {
   return {
     CLOUDSCAN_EXIT_WITH_PARENT: 'true',
     AUTH_MODE: 'disabled',
-    LISTEN_HOST: loopback,
+    GRPC_HOST: loopback,
+    HTTP_HOST: loopback,
+    METRICS_HOST: loopback,
     DB_HOST: loopback,
     DB_PORT: String(ports.database),
     DB_NAME: databaseName,

@@ -26,7 +26,8 @@ const unprivilegedUsers = ['postgres', 'nobody'] as const;
  */
 export function chooseAccount(folder: string, owned: string | null, program: string): Account {
   if (process.getuid?.() !== 0) return ownAccount;
-  for (const user of owned === null ? unprivilegedUsers.map(lookUp) : [ownerOf(owned)]) {
+  const owner = owned === null ? null : ownerOf(owned);
+  for (const user of owner === null ? unprivilegedUsers.map(lookUp) : [owner]) {
     const account = user === null ? undefined : waysToRunAs(user).find((way) => works(way, folder, program));
     if (account !== undefined) return account;
   }
@@ -50,6 +51,7 @@ function lookUp(name: string): User | null {
   }
 }
 
+/** Null for root. */
 function ownerOf(path: string): User | null {
   const { uid, gid } = statSync(path);
   return uid === 0 ? null : { uid, gid };

@@ -19,10 +19,13 @@ export function testFile<Context>(test: TestFn<Context>): Teardown {
   const callbacks: (() => void | Promise<void>)[] = [];
   test.after.always('the file cleans up after itself', async () => {
     const errors: unknown[] = [];
-    for (const callback of callbacks.toReversed()) {
-      await Promise.resolve(callback()).catch((error: unknown) => errors.push(error));
+    for (const step of [...callbacks.toReversed(), () => requireNoNewHandles(before)]) {
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+      }
     }
-    await requireNoNewHandles(before).catch((error: unknown) => errors.push(error));
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join('\n'));
   });

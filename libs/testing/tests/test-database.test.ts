@@ -31,7 +31,10 @@ async function databaseExists(name: string): Promise<boolean> {
 }
 
 test('gives a migrated database to the login of the orchestrator', async (t) => {
-  const { rows } = await shared.database.query<{ role: string; scans: number }>(scope, 'SELECT current_user AS role, count(*) AS scans FROM scans');
+  const { rows } = await shared.database.query<{ role: string; scans: number }>(
+    scope,
+    'SELECT current_user AS role, count(*) AS scans FROM scans',
+  );
   t.deepEqual(rows, [{ role: groupRoles.system, scans: 0 }]);
 });
 
