@@ -17,6 +17,7 @@ const layers = [
     onlyDependOnLibsWithTags: ['type:testing', 'type:orchestration', 'type:base', 'type:domain', 'type:contracts', 'type:migrations'],
   },
   { sourceTag: 'type:migrations', onlyDependOnLibsWithTags: ['type:base', 'type:testing'] },
+  { sourceTag: 'type:tools', onlyDependOnLibsWithTags: ['type:base', 'type:domain', 'type:testing', 'type:migrations'] },
   {
     sourceTag: 'type:app',
     onlyDependOnLibsWithTags: [
