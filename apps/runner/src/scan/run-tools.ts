@@ -1,0 +1,141 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FindingDraft, ToolRun } from '@cloudscan/domain';
+import type { SarifLog, SarifRun } from '@cloudscan/sarif';
+import type { Scanner, ScannerOutcome, ScannerVersion } from '@cloudscan/scanners';
+import type { Logger } from '@cloudscan/telemetry';
+import { RunFailure } from '../run-failure.ts';
+import { presentableFinding } from './presentable-finding.ts';
+
+export interface RunToolsOptions {
+  readonly scanners: readonly Scanner[];
+  readonly sourceDir: string;
+  /** Holds a folder for each tool. */
+  readonly toolsDir: string;
+  readonly sarif: SarifLog;
+  readonly onFinding: (finding: FindingDraft) => Promise<void>;
+  /** Milliseconds for one tool. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (fraction: number, message: string) => void;
+  readonly log: Logger;
+}
+
+/**
+ * Runs all scanners side by side. A tool that fails is a record among the others, as long as one has done its work.
+ *
+ * @throws RunFailure `tool_error`, or `deadline_exceeded`, when none has; what `onFinding` throws
+ */
+export async function runTools(options: RunToolsOptions): Promise<ToolRun[]> {
+  const { scanners, sarif, signal } = options;
+  const board = new ProgressBoard(scanners, options.onProgress);
+  const versions = await Promise.all(scanners.map((scanner) => scanner.probe()));
+  const runs: SarifRun[] = [];
+  for (const [index, { name, scanType }] of scanners.entries()) {
+    const { version = '', rulesVersion = '' } = versions[index] ?? {};
+    runs.push(await sarif.startRun({ name, scanType, version, rulesVersion }));
+  }
+  const tools = await Promise.all(
+    scanners.map((scanner, index) => runTool(scanner, versions[index] ?? null, runs[index]!, board, options)),
+  );
+  signal.throwIfAborted();
+  throwIfNoneWorked(tools);
+  return tools;
+}
+
+async function runTool(
+  scanner: Scanner,
+  version: ScannerVersion | null,
+  run: SarifRun,
+  board: ProgressBoard,
+  options: RunToolsOptions,
+): Promise<ToolRun> {
+  const { name, scanType } = scanner;
+  const startedAt = new Date();
+  const outcome = version === null ? cannotRun(name) : await scan(scanner, run, board, options);
+  await run.end({
+    successful: outcome.status === 'succeeded' || outcome.status === 'skipped',
+    exitCode: outcome.exitCode,
+    startedAt,
+    endedAt: new Date(),
+    errorMessage: outcome.errorMessage,
+  });
+  board.set(scanner, 1);
+  const { status, findingsCount, durationMs, exitCode, errorMessage } = outcome;
+  options.log.info({ tool: name, status, findingsCount, durationMs, exitCode, errorMessage }, 'a tool has ended');
+  const { version: toolVersion = '', rulesVersion = '' } = version ?? {};
+  return {
+    name,
+    scanType,
+    version: oneLine(toolVersion, 100),
+    rulesVersion: oneLine(rulesVersion, 200),
+    status,
+    findingsCount,
+    durationMs,
+    exitCode,
+    errorMessage,
+  };
+}
+
+async function scan(scanner: Scanner, run: SarifRun, board: ProgressBoard, options: RunToolsOptions): Promise<ScannerOutcome> {
+  const workDir = join(options.toolsDir, scanner.scanType);
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  try {
+    return await scanner.scan({
+      sourceDir: options.sourceDir,
+      workDir,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      onFinding: async (draft) => {
+        const finding = presentableFinding(draft);
+        await Promise.all([run.add(finding), options.onFinding(finding)]);
+      },
+      onProgress: (fraction) => board.set(scanner, fraction),
+    });
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+function cannotRun(name: string): ScannerOutcome {
+  const errorMessage = `${name} cannot run on this machine; install it anew`;
+  return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage };
+}
+
+function throwIfNoneWorked(tools: readonly ToolRun[]): void {
+  if (tools.some(({ status }) => status === 'succeeded' || status === 'skipped')) return;
+  const allTimedOut = tools.every(({ status }) => status === 'timed_out');
+  throw new RunFailure(allTimedOut ? 'deadline_exceeded' : 'tool_error', tools.map(({ errorMessage }) => errorMessage).join('; '));
+}
+
+function oneLine(text: string, max: number): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, max);
+}
+
+/** Gathers the tools' fractions into one, with a word on each. */
+class ProgressBoard {
+  readonly #fractions: Map<Scanner, number>;
+  readonly #onProgress: RunToolsOptions['onProgress'];
+
+  constructor(scanners: readonly Scanner[], onProgress: RunToolsOptions['onProgress']) {
+    this.#fractions = new Map(scanners.map((scanner) => [scanner, 0]));
+    this.#onProgress = onProgress;
+    this.#tell();
+  }
+
+  set(scanner: Scanner, fraction: number): void {
+    this.#fractions.set(scanner, fraction);
+    this.#tell();
+  }
+
+  #tell(): void {
+    let sum = 0;
+    for (const fraction of this.#fractions.values()) sum += fraction;
+    const words = Array.from(
+      this.#fractions,
+      ([{ name }, fraction]) => `${name} ${fraction === 1 ? 'done' : `${Math.floor(fraction * 100)} %`}`,
+    );
+    this.#onProgress(sum / this.#fractions.size, words.join(', '));
+  }
+}

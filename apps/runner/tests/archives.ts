@@ -1,0 +1,71 @@
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+
+export interface TarMember {
+  readonly name: string;
+  readonly content?: string | Buffer;
+  readonly type?: 'file' | 'directory' | 'symlink' | 'link' | 'fifo' | 'character-device' | 'block-device';
+  readonly linkname?: string;
+}
+
+export async function tar(members: readonly TarMember[]): Promise<Buffer> {
+  const archive = pack();
+  for (const { name, content = '', type = 'file', linkname } of members) {
+    const body = Buffer.from(content);
+    archive.entry({ name, type, linkname, size: type === 'file' ? body.length : 0 }, type === 'file' ? body : '');
+  }
+  archive.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of archive) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+export async function tarGz(members: readonly TarMember[]): Promise<Buffer> {
+  return gzipSync(await tar(members));
+}
+
+export interface ZipMember {
+  readonly name: string;
+  readonly content?: string | Buffer;
+  /** Unix mode, for links and devices. */
+  readonly mode?: number;
+  /** What the headers say instead of the truth. */
+  readonly declaredSize?: number;
+  readonly flags?: number;
+}
+
+/** A zip (PKWARE APPNOTE 4.3) that says what it is told to say. */
+export function zip(members: readonly ZipMember[]): Buffer {
+  const locals: Buffer[] = [];
+  const centrals: Buffer[] = [];
+  let offset = 0;
+  for (const { name, content = '', mode = 0o100644, declaredSize, flags = 0x800 } of members) {
+    const body = Buffer.from(content);
+    const packed = deflateRawSync(body);
+    const bytes = Buffer.from(name);
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(20, 0);
+    common.writeUInt16LE(flags, 2);
+    common.writeUInt16LE(8, 4);
+    common.writeUInt32LE(crc32(body), 10);
+    common.writeUInt32LE(packed.length, 14);
+    common.writeUInt32LE(declaredSize ?? body.length, 18);
+    common.writeUInt16LE(bytes.length, 22);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, bytes, packed]);
+    const tail = Buffer.alloc(14);
+    tail.writeUInt32LE((mode << 16) >>> 0, 6);
+    tail.writeUInt32LE(offset, 10);
+    const version = Buffer.from([20, 3]);
+    centrals.push(Buffer.concat([Buffer.from('PK\x01\x02', 'latin1'), version, common, tail, bytes]));
+    locals.push(local);
+    offset += local.length;
+  }
+  const directory = Buffer.concat(centrals);
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(members.length, 8);
+  end.writeUInt16LE(members.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...locals, directory, end]);
+}
