@@ -31,14 +31,12 @@ export function readRequirements(text: string): LockFileContent {
   return { entries, warnings };
 }
 
-/** The files that `-r` and `--requirement` name: relative to the source's root, never outside it. */
+/** The files that `-r` and `--requirement` name, as paths from the source's root; one that leads out of it begins with `../`. */
 export function includedRequirements(text: string, filePath: string): string[] {
   const included: string[] = [];
   for (const { content } of logicalLines(text)) {
     const target = /^(?:-r|--requirement)(?:\s+|=|(?<=-r))(\S+)/.exec(content)?.[1];
-    if (target === undefined || /^[a-z]+:\/\//i.test(target) || path.isAbsolute(target)) continue;
-    const resolved = path.join(path.dirname(filePath), target);
-    if (!resolved.startsWith('../') && resolved !== '..') included.push(resolved);
+    if (target !== undefined) included.push(path.join(path.dirname(filePath), target));
   }
   return included;
 }

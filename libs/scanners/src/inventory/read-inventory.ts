@@ -76,15 +76,16 @@ export async function* readInventory(sourceDir: string): AsyncGenerator<LockFile
         yield unreadable(filePath, 'is not a text file');
         continue;
       }
-      yield await readLockFile(reader, text, filePath, readSibling);
-      if (reader !== readRequirements) continue;
-      for (const included of includedRequirements(text, filePath)) {
+      const lockFile = await readLockFile(reader, text, filePath, readSibling);
+      const missing: string[] = [];
+      for (const included of reader === readRequirements ? includedRequirements(text, filePath) : []) {
         if (seen.has(included)) continue;
         seen.add(included);
         const includedText = await readSibling(included);
-        if (includedText === null) yield unreadable(filePath, `includes ${included}, which is not in the tree`);
+        if (includedText === null) missing.push(`${filePath} includes ${included}, which is not in the tree`);
         else pending.push({ filePath: included, text: includedText });
       }
+      yield { ...lockFile, warnings: [...lockFile.warnings, ...missing] };
     }
   }
   yield* skipped;

@@ -51,15 +51,25 @@ function readPackages(
   const isEmptyLock = fields(lock).some(([key]) => ['metadata', 'version', 'lock-version'].includes(key));
   if (!Array.isArray(items) && !isEmptyLock) throw new LockFileError('is not a lock file of its kind: it has no [[package]] tables');
   const lines = tableLines(text);
+  const required = new Set(asArray(items).flatMap((item) => (classify(item) === null ? requiredNames(item) : [])));
   const entries: DependencyEntry[] = [];
   for (const [index, item] of asArray(items).entries()) {
     const name = asText(field(item, 'name'));
     const version = asText(field(item, 'version'));
     const known = classify(item);
     if (name === '' || version === '' || known === null) continue;
-    entries.push(dependencyEntry({ ecosystem, name, version, line: lines[index] ?? 1 }, known));
+    const direct = required.size === 0 ? null : required.has(name);
+    entries.push(dependencyEntry({ ecosystem, name, version, line: lines[index] ?? 1 }, { direct, ...known }));
   }
   return { entries, warnings: [] };
+}
+
+/** What a package of the repository itself needs: `{ name = "idna" }` in uv.lock, `"time"` or `"time 0.1.43"` in Cargo.lock. */
+function requiredNames(item: unknown): string[] {
+  const groups = fields(field(item, 'dev-dependencies')).map(([, group]) => group);
+  return [field(item, 'dependencies'), ...groups]
+    .flatMap(asArray)
+    .map((dependency) => asText(field(dependency, 'name')) || asText(dependency).split(' ', 1)[0]!);
 }
 
 /** The TOML parser gives no positions: the n-th table stands at the n-th header. */

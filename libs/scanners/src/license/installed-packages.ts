@@ -6,6 +6,7 @@ import type { Ecosystem } from '../inventory/dependency.ts';
 import { parseJson, parseToml } from '../inventory/parse.ts';
 import { asArray, asText, field } from '../inventory/untrusted.ts';
 import { readSourceText, walkSource } from '../source/walk-source.ts';
+import { readLicenseExpression } from './license-expression.ts';
 import { isLicenseFileName, recognizeLicenseText } from './license-text.ts';
 
 /** Bytes of one metadata file. Those of Composer and of vendored Go cover all packages, others one. */
