@@ -69,8 +69,8 @@ const pickStatement: Statement = {
 
 /*
  * SKIP LOCKED: whoever holds a waiting scan's row is about to cancel or delete it, and may be waiting for the admission lock
- * that is held here; that transaction admits the next one itself. One statement per month of ids, with scalar bounds, since
- * an array of created_at would not prune.
+ * that is held here; that transaction admits the next one itself. (A place that stays free since the holder changed nothing
+ * is filled by the timer.) One statement per month of ids, with scalar bounds, since an array of created_at would not prune.
  */
 const admitStatement: Statement = {
   name: 'admit-scans',

@@ -32,7 +32,7 @@ import { claimKey, findKey } from './idempotency.ts';
 import { ensurePartitionsOf } from './partitions.ts';
 import { openRun, runCounters, runOfAttempt } from './runs.ts';
 import { listEvents, listFindings, listScans, queuePosition } from './scan-queries.ts';
-import { deleteScan, insertScan, lockScan, readScan, saveScan } from './scan-store.ts';
+import { deleteScan, insertScan, isActive, lockScan, readScan, saveScan } from './scan-store.ts';
 import {
   completed,
   completionVerdict,
@@ -252,7 +252,7 @@ export class PgScanRepository implements ScanRepository {
     return { kind: 'applied', scan: await this.#followUp(transaction, before, change.scan, limits, messages) };
   }
 
-  /** Sends messages, and admits where the change made somebody wait or left room. Answers the scan as it is after that. */
+  /** Sends messages, and admits where the change put a scan into the queue or an end made room. Answers the scan as it is after that. */
   async #followUp(
     transaction: Transaction,
     before: Scan | null,
@@ -261,8 +261,8 @@ export class PgScanRepository implements ScanRepository {
     messages: readonly OutgoingMessage[] = [],
   ): Promise<Scan> {
     const entersQueue = after.status === 'queued' && after.attempt !== before?.attempt;
-    const leavesRoom = before !== null && holdsPlace(before) && !holdsPlace(after);
-    const admits = limits !== null && (entersQueue || leavesRoom);
+    const ends = before !== null && isActive(before) && !isActive(after);
+    const admits = limits !== null && (entersQueue || ends);
     if (!admits && messages.length === 0) return after;
     await transaction.becomeSystem();
     if (messages.length > 0) await this.#jobs.send(transaction, messages);
@@ -284,18 +284,13 @@ export class PgScanRepository implements ScanRepository {
       message: { organizationId, scanId: id },
     }));
     await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
-    if (scans.some(holdsPlace)) await admit(transaction, this.#jobs, limits, at);
+    if (scans.some(isActive)) await admit(transaction, this.#jobs, limits, at);
   }
-}
-
-/** Whether the scan counts against the caps. */
-function holdsPlace(scan: Scan): boolean {
-  return scan.admittedAt !== null && (scan.status === 'queued' || scan.status === 'running');
 }
 
 /** An admitted attempt may have a Job, whether or not its name was recorded. */
 function stopJobOf(scan: Scan): readonly OutgoingMessage[] {
-  if (!holdsPlace(scan)) return [];
+  if (!isActive(scan) || scan.admittedAt === null) return [];
   return [{ queue: 'stop-job', message: { scanId: scan.id, attempt: scan.attempt, jobName: jobNameOf(scan.id, scan.attempt) } }];
 }
 

@@ -88,7 +88,8 @@ export async function deleteScan(transaction: Transaction, scan: Scan, at: Date)
   if (isActive(scan)) await leaveActive(transaction, scan);
 }
 
-function isActive(scan: Scan): boolean {
+/** Whether the scan has a row in active_scans. */
+export function isActive(scan: Scan): boolean {
   return scan.status === 'queued' || scan.status === 'running';
 }
 
