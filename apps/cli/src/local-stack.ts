@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processLockHolder, readStackFile, registerClient } from '@cloudscan/process';
+import { isRunning, readStackFile, registerClient } from '@cloudscan/process';
 import type { StackFile } from '@cloudscan/process';
 import { UsageError } from './exit-codes.ts';
 
@@ -38,7 +38,7 @@ export async function useLocalStack(options: LocalStackOptions): Promise<LocalSt
       stack,
       release: async () => {
         unregister();
-        if (stack.onDemand) await waitForEnd(options.dataDir, stack);
+        if (stack.onDemand) await waitForEnd(stack);
       },
     };
   } catch (error) {
@@ -65,8 +65,8 @@ async function startStack(options: LocalStackOptions): Promise<StackFile> {
     const stack = readStackFile(options.dataDir);
     if (stack !== null) return stack;
     if ((await Promise.race([ended, delay(pollMs)])) === 'ended') {
-      // Another client may have started one at the same moment; that one serves as well.
-      const other = await waitForOther(options.dataDir, deadline, options.signal);
+      // It ends at once where the stack of another client serves.
+      const other = readStackFile(options.dataDir);
       if (other !== null) return other;
       throw new UsageError(`the local stack did not start: ${lastLines(logPath)}`);
     }
@@ -74,20 +74,9 @@ async function startStack(options: LocalStackOptions): Promise<StackFile> {
   throw new UsageError(`the local stack did not start within ${options.timeoutMs / 1000} s: ${lastLines(logPath)}`);
 }
 
-/** Waits for the stack that holds the data folder's lock, if one does. */
-async function waitForOther(dataDir: string, deadline: number, signal: AbortSignal): Promise<StackFile | null> {
-  while (Date.now() < deadline && processLockHolder(join(dataDir, 'standalone.lock')) !== null) {
-    signal.throwIfAborted();
-    const stack = readStackFile(dataDir);
-    if (stack !== null) return stack;
-    await delay(pollMs);
-  }
-  return readStackFile(dataDir);
-}
-
-async function waitForEnd(dataDir: string, stack: StackFile): Promise<void> {
+async function waitForEnd(stack: StackFile): Promise<void> {
   const deadline = Date.now() + stopLimitMs;
-  while (Date.now() < deadline && readStackFile(dataDir)?.process.pid === stack.process.pid) await delay(pollMs);
+  while (Date.now() < deadline && isRunning(stack.process)) await delay(pollMs);
 }
 
 /** What the stack said last, for the user. */
