@@ -1,1 +1,4 @@
-export {};
+export { readStorageClientConfig } from './config.ts';
+export type { StorageClientConfig } from './config.ts';
+export { GrpcStorageClient } from './grpc-storage-client.ts';
+export type { StorageClientOptions } from './grpc-storage-client.ts';
