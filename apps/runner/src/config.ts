@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseEndpoint, readConfig, Secret } from '@cloudscan/config';
-import type { Endpoint, Environment, EnvReader } from '@cloudscan/config';
+import { parseEndpoint, readConfig } from '@cloudscan/config';
+import type { Endpoint, Environment, EnvReader, Secret } from '@cloudscan/config';
 import { isUuid, scanTypes } from '@cloudscan/domain';
 import type { ScanType } from '@cloudscan/domain';
+import { readSecretsSettings } from '@cloudscan/scanners';
+import type { ScannersConfig } from '@cloudscan/scanners';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
 
@@ -26,9 +27,8 @@ export interface RunnerConfig {
   readonly resultsDir: string;
   readonly timeouts: TimeoutConfig;
   readonly unpack: UnpackLimits;
-  /** The key for hashes of found secrets. */
-  readonly secretHashKey: Secret;
-  /** Whether that key was drawn here and now, so that fingerprints of secrets differ from run to run. */
+  readonly scanners: ScannersConfig;
+  /** Whether SECRET_HASH_KEY was not given, so that secrets get other fingerprints in every run. */
   readonly secretHashKeyIsRandom: boolean;
   readonly logLevel: LogLevel;
   /** What child processes may see of this one's environment: PATH, proxies, certificates. */
@@ -79,7 +79,6 @@ export function loadConfig(env: Environment): RunnerConfig {
   return readConfig(env, (reader) => {
     const workDir = resolve(reader.string('WORK_DIR', join(tmpdir(), `cloudscan-${reader.string('SCAN_ID', 'scan')}`)));
     const scanMs = reader.integer('SCAN_TIMEOUT', 3600, { min: 1, max: 2_000_000 }) * 1000;
-    const hashKey = reader.secret('SECRET_HASH_KEY');
     return {
       scanId: readId(reader, 'SCAN_ID'),
       attempt: reader.integer('SCAN_ATTEMPT', 0, { min: 0, max: 2 ** 31 - 1 }),
@@ -96,8 +95,8 @@ export function loadConfig(env: Environment): RunnerConfig {
         toolMs: reader.integer('TOOL_TIMEOUT', Math.ceil(scanMs / 1000), { min: 1, max: 2_000_000 }) * 1000,
       },
       unpack: readUnpackLimits(reader),
-      secretHashKey: hashKey.isEmpty ? new Secret(randomBytes(32).toString('hex')) : hashKey,
-      secretHashKeyIsRandom: hashKey.isEmpty,
+      scanners: { searchPath: reader.string('PATH', ''), builtin: { secrets: readSecretsSettings(reader) } },
+      secretHashKeyIsRandom: reader.optional('SECRET_HASH_KEY') === undefined,
       logLevel: readLogLevel(reader),
       environment: Object.fromEntries(
         passedNames.flatMap((name) => {

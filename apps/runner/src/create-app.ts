@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { scan as wire } from '@cloudscan/contracts';
 import { RpcClient } from '@cloudscan/grpc';
-import { secretsSettings, selectScanners } from '@cloudscan/scanners';
+import { selectScanners } from '@cloudscan/scanners';
 import type { Scanner } from '@cloudscan/scanners';
 import { createLogger } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
@@ -32,7 +32,7 @@ export function createApp(config: RunnerConfig, overrides: AppOverrides = {}): A
   const identity = { scanId, attempt, runId: randomUUID() };
   const orchestrator = new Orchestrator({ client, identity, log, firstPauseMs: overrides.firstPauseMs });
   const dispatcher = new EnvHttpProxyAgent(proxySettings(config.environment));
-  const chosen = overrides.selectScanners ?? (() => selectScanners(config.scanTypes, scannersConfig(config)));
+  const chosen = overrides.selectScanners ?? (() => selectScanners(config.scanTypes, config.scanners));
   return {
     runner: new Runner({ config, orchestrator, dispatcher, selectScanners: chosen, log, reportMs: overrides.reportMs }),
     [Symbol.asyncDispose]: async () => {
@@ -40,10 +40,6 @@ export function createApp(config: RunnerConfig, overrides: AppOverrides = {}): A
       await dispatcher.destroy();
     },
   };
-}
-
-function scannersConfig({ environment, secretHashKey }: RunnerConfig): Parameters<typeof selectScanners>[1] {
-  return { searchPath: environment.PATH ?? '', builtin: { secrets: secretsSettings(secretHashKey) } };
 }
 
 /** What the environment says, but never for this machine itself, where the storage of a single machine listens. */

@@ -27,7 +27,7 @@ export class FakeOrchestrator {
   readonly uploads: Buffer[] = [];
   readonly calls: string[] = [];
   /** Replaces the answer to a call; called once for each. */
-  override: Partial<RunnerCalls> = {};
+  override: { -readonly [Name in keyof RunnerCalls]?: RunnerCalls[Name] } = {};
   /** Answers a request to the store itself and says so. */
   onHttp: (request: IncomingMessage, response: ServerResponse) => Promise<boolean> = async () => false;
   source: Buffer | null = null;

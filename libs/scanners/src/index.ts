@@ -2,4 +2,4 @@ export type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from './sca
 export type { ExternalScannerFactory } from './external-scanner.ts';
 export { externalScanners, selectScanners } from './registry.ts';
 export type { BuiltinSettings, ScannersConfig } from './registry.ts';
-export { secretsSettings } from './secrets/settings.ts';
+export { readSecretsSettings } from './secrets/settings.ts';

@@ -1,8 +1,13 @@
-import type { Secret } from '@cloudscan/config';
+import { randomBytes } from 'node:crypto';
+import type { EnvReader } from '@cloudscan/config';
 import type { BuiltinSettings } from '../registry.ts';
 import type { SecretsOptions } from './scan.ts';
 
-/** @param hashKey the deployment's key for hashes of secrets: another key makes every known finding a new one */
-export function secretsSettings(hashKey: Secret): BuiltinSettings {
-  return { options: { hashKey: hashKey.reveal() } satisfies SecretsOptions };
+/**
+ * The secrets scanner's settings from the environment: `SECRET_HASH_KEY`, the deployment's key for hashes of what was found.
+ * Another key makes every known finding a new one; so does none, for one is drawn then.
+ */
+export function readSecretsSettings(env: EnvReader): BuiltinSettings {
+  const options: SecretsOptions = { hashKey: env.string('SECRET_HASH_KEY', '') || randomBytes(32).toString('hex') };
+  return { options };
 }

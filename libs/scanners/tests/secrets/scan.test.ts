@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secret } from '@cloudscan/config';
+import { readConfig } from '@cloudscan/config';
 import type { FindingDraft } from '@cloudscan/domain';
 import { SarifLog } from '@cloudscan/sarif';
 import test from 'ava';
@@ -10,7 +10,7 @@ import { builtinScanner } from '../../src/builtin/builtin-scanner.ts';
 import type { BuiltinFinding } from '../../src/builtin/protocol.ts';
 import { chars, lookAlikes, plantedSecrets } from './corpus.ts';
 import { rulesVersion, scan, scanText } from '../../src/secrets/scan.ts';
-import { secretsSettings } from '../../src/secrets/settings.ts';
+import { readSecretsSettings } from '../../src/secrets/settings.ts';
 
 const hashKey = 'a key for tests';
 
@@ -150,7 +150,7 @@ test('as a process of its own it finds all and lets no secret out by any way', a
     name: 'cloudscan-secrets',
     scanType: 'secrets',
     module: 'secrets/main',
-    ...secretsSettings(new Secret(hashKey)),
+    ...readConfig({ SECRET_HASH_KEY: hashKey }, readSecretsSettings),
   });
   const findings: FindingDraft[] = [];
   const outcome = await scanner.scan({
