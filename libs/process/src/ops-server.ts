@@ -100,7 +100,9 @@ async function runCheck(check: ReadinessCheck, timeoutMs: number) {
   const timedOut = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error(`no answer within ${timeoutMs} ms`)), { once: true });
   });
-  const outcome = await Promise.race([check.check(signal), timedOut]).then(
+  // A check that throws at once must not leave the other promise without a reader.
+  const answered = Promise.resolve().then(() => check.check(signal));
+  const outcome = await Promise.race([answered, timedOut]).then(
     () => 'up' as const,
     () => 'down' as const,
   );
