@@ -22,6 +22,10 @@ export class StorageDouble implements StorageClient {
     this.gate = async () => undefined;
   }
 
+  countOf(organizationId: string): number {
+    return [...this.#artifacts.values()].filter((artifact) => artifact.organizationId === organizationId).length;
+  }
+
   has(id: string): boolean {
     return this.#artifacts.has(id);
   }
