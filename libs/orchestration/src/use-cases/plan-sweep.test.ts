@@ -1,0 +1,61 @@
+import test from 'ava';
+import { jobNameOf } from '@cloudscan/domain';
+import type { JobStatus } from '../ports/job-dispatcher.ts';
+import type { ActiveScan } from '../ports/scan-repository.ts';
+import { planSweep } from './plan-sweep.ts';
+
+const policy = { dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000 };
+const now = new Date('2026-01-15T12:00:00Z');
+const scanId = '01890000-0000-7000-8000-000000000001';
+
+function aScan(overrides: Partial<ActiveScan> = {}): ActiveScan {
+  const at = { admittedAt: now, startedAt: null, updatedAt: now };
+  return { id: scanId, organizationId: 'organization', attempt: 1, status: 'queued', jobName: null, ...at, ...overrides };
+}
+
+function aJob(overrides: Partial<JobStatus> = {}): JobStatus {
+  const attempt = overrides.attempt ?? 1;
+  return {
+    ...{ jobName: jobNameOf(scanId, attempt), namespace: 'local', scanId, organizationId: 'organization', attempt, phase: 'running' },
+    ...{ reason: null, evidence: null, createdAt: now, startedAt: now, endedAt: null },
+    ...overrides,
+  };
+}
+
+function plan(scans: readonly ActiveScan[], jobs: readonly JobStatus[], at: Date = now) {
+  const byName = new Map(jobs.map((job) => [job.jobName, job]));
+  return planSweep(scans, byName, at, policy).map(({ kind, jobName, graceMs }) => ({ kind, jobName, graceMs }));
+}
+
+test('a scan with its Job fits, whether that waits or runs', (t) => {
+  t.deepEqual(plan([aScan()], [aJob({ phase: 'pending', startedAt: null })]), []);
+  t.deepEqual(plan([aScan({ status: 'running' })], [aJob()]), []);
+});
+
+test('a queued scan without a Job was not dispatched, a running one has lost it', (t) => {
+  t.deepEqual(plan([aScan()], []), [{ kind: 'undispatched', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
+  t.deepEqual(plan([aScan({ status: 'running' })], []), [{ kind: 'lost', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
+});
+
+test('a Job that has ended, in whatever way, waits for the report of its end', (t) => {
+  for (const phase of ['succeeded', 'failed'] as const) {
+    t.deepEqual(plan([aScan({ status: 'running' })], [aJob({ phase })]), [{ kind: 'ended', jobName: `scan-${scanId}-1`, graceMs: 3000 }]);
+  }
+});
+
+test('a Job is overdue after its deadline, counted from its start, or from its making where it has none', (t) => {
+  const later = new Date(now.getTime() + policy.deadlineMs + 1);
+  t.deepEqual(plan([aScan()], [aJob()], new Date(now.getTime() + policy.deadlineMs)), []);
+  t.deepEqual(plan([aScan()], [aJob()], later), [{ kind: 'overdue', jobName: `scan-${scanId}-1`, graceMs: 0 }]);
+  t.deepEqual(plan([aScan()], [aJob({ phase: 'pending', startedAt: null })], later), [
+    { kind: 'overdue', jobName: `scan-${scanId}-1`, graceMs: 0 },
+  ]);
+  t.deepEqual(plan([aScan()], [aJob({ startedAt: later })], later), []);
+});
+
+test('a Job of an earlier attempt, or of no scan, is a stray: at once when it has ended, after a grace when it runs', (t) => {
+  t.deepEqual(plan([aScan({ attempt: 2 })], [aJob({ phase: 'failed' }), aJob({ attempt: 2 })]), [
+    { kind: 'stray', jobName: `scan-${scanId}-1`, graceMs: 0 },
+  ]);
+  t.deepEqual(plan([], [aJob()]), [{ kind: 'stray', jobName: `scan-${scanId}-1`, graceMs: 3000 }]);
+});
