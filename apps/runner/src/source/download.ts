@@ -44,7 +44,9 @@ const maxMismatches = 2;
  * @throws RunFailure `source_missing` when it is not there, `source_invalid` when it is not what was declared
  */
 export async function download(path: string, options: DownloadOptions): Promise<void> {
-  await using file = await open(path, 'w', 0o600);
+  // Appending: after it was truncated a file grows from its start again.
+  await using file = await open(path, 'a', 0o600);
+  await file.truncate(0);
   const transfer = new Transfer(file, options);
   let mismatches = 0;
   for (let attempt = 0; ; attempt += 1) {
