@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { FindingDraft } from '@cloudscan/domain';
-import { identifyProcess } from '@cloudscan/process';
+import { identifyProcess, isRunning } from '@cloudscan/process';
 import { builtinScanner } from '../src/builtin/builtin-scanner.ts';
 import type { ScanContext, Scanner } from '../src/scanner.ts';
 import type { Behaviour } from './support/misbehaving-scanner.ts';
@@ -127,6 +131,31 @@ test('a full heap is told apart from a crash', async (t) => {
   t.is(outcome.status, 'failed');
   t.regex(outcome.errorMessage, /ran out of its 32 MiB of memory/);
 });
+
+test('memory outside of the JavaScript heap counts too', async (t) => {
+  const { context } = await contextFor(t);
+  const outcome = await scannerThat({ kind: 'fill_native_memory' }, 32).scan(context);
+  t.is(outcome.status, 'failed');
+  t.regex(outcome.errorMessage, /ran out of its 544 MiB of memory/);
+});
+
+test('a scanner ends when its parent is killed, even in the midst of a loop that never yields', async (t) => {
+  const starter = spawn(process.execPath, [
+    '--conditions=@cloudscan/source',
+    fileURLToPath(new URL('./support/start-spinning.ts', import.meta.url)),
+  ]);
+  t.teardown(() => starter.kill('SIGKILL'));
+  const [line] = (await once(starter.stdout, 'data')) as [Buffer];
+  const scanner = identifyProcess(Number(line.toString()));
+  t.truthy(scanner);
+  starter.kill('SIGKILL');
+  await eventually(() => !isRunning(scanner!));
+  t.false(isRunning(scanner!));
+});
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !condition(); tries += 1) await setTimeout(50);
+}
 
 test('SIGKILL from outside is reported as a likely lack of memory', async (t) => {
   const { context } = await contextFor(t);

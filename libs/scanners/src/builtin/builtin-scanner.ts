@@ -7,12 +7,14 @@ import { runProcess } from '@cloudscan/process';
 import type { ProcessOutcome } from '@cloudscan/process';
 import type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from '../scanner.ts';
 import { readLines } from './ndjson.ts';
-import { completeFinding, parseMessage, ProtocolError } from './protocol.ts';
+import { completeFinding, memoryLimitWords, parseMessage, ProtocolError } from './protocol.ts';
 import type { BuiltinRequest, ResultMessage, ToolIdentity } from './protocol.ts';
 
 const maxLineBytes = 1024 * 1024;
 const probeTimeoutMs = 10_000;
 const defaultMemoryLimitMb = 768;
+/** Mebibytes beside the heap: the program itself, buffers, and the trees of native parsers. */
+const nativeMemoryMb = 512;
 
 export interface BuiltinScannerSpec {
   /** For example `cloudscan-sast`. */
@@ -24,7 +26,7 @@ export interface BuiltinScannerSpec {
   readonly options?: unknown;
   /** The child's whole environment, beside TMPDIR: proxies and certificates of a tool that speaks to the network. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Mebibytes of JavaScript heap; 768 by default. */
+  /** Mebibytes of JavaScript heap, 768 by default; the process as a whole may take 512 more. */
   readonly memoryLimitMb?: number;
 }
 
@@ -137,7 +139,11 @@ interface RunLimits extends Pick<BuiltinRequest, 'scan'> {
 }
 
 function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Readable) => Promise<void>): Promise<ProcessOutcome> {
-  const request: BuiltinRequest = { parentPid: process.pid, options: spec.options ?? {}, scan: limits.scan };
+  const request: BuiltinRequest = {
+    watchdog: { parentPid: process.pid, maxResidentMb: (spec.memoryLimitMb ?? defaultMemoryLimitMb) + nativeMemoryMb },
+    options: spec.options ?? {},
+    scan: limits.scan,
+  };
   return runProcess(process.execPath, nodeArguments(spec), {
     cwd: limits.scan?.workDir,
     env: limits.env ?? {},
@@ -165,10 +171,12 @@ function describeEnd(spec: BuiltinScannerSpec, outcome: ProcessOutcome, timeoutM
     case 'SIGABRT':
       // V8 aborts on a full heap and on an internal fault alike; only its last words tell them apart.
       return outcome.stderr.includes('heap out of memory')
-        ? `${name} ran out of its ${memoryLimitMb} MiB of memory; raise its memory limit or leave large files out`
+        ? outOfMemory(name, memoryLimitMb)
         : `${name} crashed (SIGABRT): ${lastWords(outcome.stderr)}`;
     case 'SIGKILL':
-      return `${name} was killed (SIGKILL), most likely because the machine or container ran out of memory; give it more or scan less`;
+      return outcome.stderr.includes(memoryLimitWords)
+        ? outOfMemory(name, memoryLimitMb + nativeMemoryMb)
+        : `${name} was killed (SIGKILL), most likely because the machine or container ran out of memory; give it more or scan less`;
     case null:
       return outcome.exitCode === 0
         ? `${name} ended without a complete result; this is a fault of the scanner, please report it`
@@ -176,6 +184,10 @@ function describeEnd(spec: BuiltinScannerSpec, outcome: ProcessOutcome, timeoutM
     default:
       return `${name} was ended by ${outcome.signal}: ${lastWords(outcome.stderr)}`;
   }
+}
+
+function outOfMemory(name: string, limitMb: number): string {
+  return `${name} ran out of its ${limitMb} MiB of memory; raise its memory limit or leave large files out`;
 }
 
 /** The line of a stack trace that names the error, or else the last one. */

@@ -1,13 +1,13 @@
 import { Console } from 'node:console';
 import { once } from 'node:events';
+import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Worker } from 'node:worker_threads';
 import { builtinExitCodes } from './protocol.ts';
-import type { BuiltinFinding, BuiltinMessage, BuiltinRequest } from './protocol.ts';
+import type { BuiltinFinding, BuiltinMessage, BuiltinRequest, WatchdogLimits } from './protocol.ts';
 
 /** Milliseconds between two progress lines. */
 const progressIntervalMs = 250;
-/** Milliseconds between two looks at whether the parent lives. */
-const parentCheckMs = 1000;
 
 export interface BuiltinTask<Options> {
   /** Absolute; read only. */
@@ -58,7 +58,7 @@ export async function runBuiltin<Options>(tool: BuiltinTool<Options>): Promise<v
   // A library that prints to the console would break the protocol.
   globalThis.console = new Console(process.stderr);
   const request = JSON.parse(await text(process.stdin)) as BuiltinRequest;
-  endWithParent(request.parentPid);
+  startWatchdog(request.watchdog);
   const options = request.options as Options;
   try {
     if (request.scan === null) {
@@ -107,14 +107,8 @@ function throttledProgress(): (fraction: number) => void {
   };
 }
 
-/**
- * A parent that was killed cannot kill its children; without this a long scan would go on for nobody. The child leads a process
- * group, so what it started itself ends with it.
- */
-function endWithParent(parentPid: number): void {
-  setInterval(() => {
-    if (process.ppid !== parentPid) process.kill(-process.pid, 'SIGKILL');
-  }, parentCheckMs).unref();
+function startWatchdog(limits: WatchdogLimits): void {
+  new Worker(new URL(`./watchdog${extname(import.meta.url)}`, import.meta.url), { workerData: limits }).unref();
 }
 
 function describe(error: unknown): string {

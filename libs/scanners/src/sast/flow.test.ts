@@ -63,3 +63,8 @@ for (const [file, code, traits] of cases) {
 test('a chain of a thousand concatenations is followed without an end of the stack', (t) => {
   t.notThrows(() => valueIn('a.js', `sink(${'a + '.repeat(1000)}"b")`));
 });
+
+test('a name that is put together from itself again and again costs no more than its lines', (t) => {
+  const lines = Array.from({ length: 300 }, (_, index) => `    page = page + "text${index}" + page % page`);
+  t.is(valueIn('a.py', `def f(page):\n${lines.join('\n')}\n    sink(page)`), 'built dynamic');
+});

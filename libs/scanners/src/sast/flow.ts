@@ -15,6 +15,8 @@ const unknown: Value = { ...constant, dynamic: true };
 const fromRequest: Value = { ...unknown, request: true };
 /** Steps from a use through assignments and expressions; deeper than that a value counts as unknown. */
 const maxDepth = 40;
+/** Characters of constant text that are kept: enough to tell what is put together. */
+const maxText = 4096;
 /** The convention for constants in all four languages. */
 const constantName = /^[A-Z][A-Z0-9_]*$/;
 
@@ -42,7 +44,7 @@ export class Flow {
 
   /** @param cleansers calls that make a value harmless, beside the language's own */
   valueOf(node: SgNode, cleansers?: RegExp): Value {
-    return this.#evaluate(node, { cleansers, visited: new Set() }, 0);
+    return this.#evaluate(node, { cleansers, known: new Map() }, 0);
   }
 
   #evaluate(node: SgNode, context: Context, depth: number): Value {
@@ -107,12 +109,14 @@ export class Flow {
   }
 
   #binding(value: SgNode, context: Context, depth: number): Value {
-    if (context.visited.has(value.id())) return constant;
-    context.visited.add(value.id());
-    const result = this.#evaluate(value, context, depth + 1);
-    context.visited.delete(value.id());
-    const appends = /^(?:augmented_assignment|augmented_assignment_expression)$/.test(String(value.parent()?.kind()));
-    return appends && result.dynamic ? { ...result, built: true } : result;
+    const known = context.known.get(value.id());
+    if (known !== undefined) return known;
+    context.known.set(value.id(), constant);
+    const given = this.#evaluate(value, context, depth + 1);
+    const appends = /^augmented_assignment/.test(String(value.parent()?.kind()));
+    const result = appends && given.dynamic ? { ...given, built: true } : given;
+    context.known.set(value.id(), result);
+    return result;
   }
 
   #call(node: SgNode, kind: string, context: Context, depth: number): Value {
@@ -195,7 +199,8 @@ export class Flow {
 
 interface Context {
   readonly cleansers: RegExp | undefined;
-  readonly visited: Set<number>;
+  /** By the id of the node that a name was given; worth nothing while it is being looked at, which ends circles. */
+  readonly known: Map<number, Value>;
 }
 
 function union(values: readonly Value[]): Value {
@@ -203,7 +208,10 @@ function union(values: readonly Value[]): Value {
     dynamic: values.some(({ dynamic }) => dynamic),
     built: values.some(({ built }) => built),
     request: values.some(({ request }) => request),
-    text: values.map(({ text }) => text).join(''),
+    text: values
+      .map(({ text }) => text)
+      .join('')
+      .slice(0, maxText),
   };
 }
 

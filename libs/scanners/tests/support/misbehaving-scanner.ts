@@ -10,6 +10,8 @@ export interface Behaviour {
     | 'throw'
     | 'hang'
     | 'fill_heap'
+    | 'fill_native_memory'
+    | 'spin'
     | 'kill_itself'
     | 'write_garbage'
     | 'write_endless_line'
@@ -49,6 +51,16 @@ async function* scan({ options, progress, workDir }: BuiltinTask<Behaviour>): As
       const hoard: object[] = [];
       for (;;) hoard.push({ index: hoard.length, values: new Array<number>(1000).fill(hoard.length) });
     }
+    case 'fill_native_memory': {
+      const hoard: Buffer[] = [];
+      for (;;) {
+        hoard.push(Buffer.alloc(16 * 1024 * 1024, 1));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+    case 'spin':
+      yield { ...finding(0), title: String(process.pid) };
+      for (;;) Math.random();
     case 'kill_itself':
       process.kill(process.pid, 'SIGKILL');
       return;

@@ -70,12 +70,12 @@ export const pythonPlatformRules = rulesFor('python', [
   },
   {
     id: 'py-pickle',
-    severity: 'high',
+    severity: 'medium',
     weakness: weakness.unsafeDeserialization,
     remediation: 'Use JSON for data that leaves the process; for models use a format without code, such as safetensors.',
-    keywords: ['pickle', 'dill', 'shelve', 'marshal', 'jsonpickle'],
+    keywords: ['pickle', 'dill', 'shelve', 'jsonpickle'],
     match: python.call(
-      '(?:c?[pP]ickle|_pickle|dill|cloudpickle|marshal)\\.(?:load|loads)|(?:c?[pP]ickle|_pickle)\\.Unpickler|jsonpickle\\.decode|shelve\\.open',
+      '(?:c?[pP]ickle|_pickle|dill|cloudpickle)\\.(?:load|loads)|(?:c?[pP]ickle|_pickle)\\.Unpickler|jsonpickle\\.decode|shelve\\.open',
     ),
     input: { at: { argument: 0 }, is: ['dynamic'] },
     matches: ['pickle.loads(data)', 'pickle.load(open(path, "rb"))', 'jsonpickle.decode(body)'],
@@ -102,10 +102,14 @@ export const pythonPlatformRules = rulesFor('python', [
     severity: 'medium',
     weakness: weakness.archiveTraversal,
     remediation: 'Pass filter="data" (Python 3.12, and the security releases of older ones), which refuses paths and links that lead out.',
-    keywords: ['extractall'],
+    keywords: ['tarfile'],
     match: { all: [python.call('.*\\.extractall'), { not: python.anyKeyword('filter|members') }] },
     matches: ['import tarfile\nwith tarfile.open(path) as archive:\n    archive.extractall(target)'],
-    clean: ['import tarfile\narchive.extractall(target, filter="data")', 'import tarfile\narchive.extract("a.txt")'],
+    clean: [
+      'import tarfile\narchive.extractall(target, filter="data")',
+      'import tarfile\narchive.extract("a.txt")',
+      'import zipfile\nzipfile.ZipFile(path).extractall(target)',
+    ],
   },
   {
     id: 'py-xxe',
