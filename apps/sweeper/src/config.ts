@@ -1,12 +1,14 @@
 import { readRedisConfig } from '@cloudscan/cache';
 import type { RedisConfig } from '@cloudscan/cache';
-import { readAdmissionLimits, readConfig, readStorageEndpoint } from '@cloudscan/config';
+import { readAdmissionLimits, readConfig } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
 import { readJobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { JobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { AdmissionLimits, SweepPolicy } from '@cloudscan/orchestration';
+import { readStorageClientConfig } from '@cloudscan/storage-client';
+import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
 
@@ -16,9 +18,7 @@ export interface SweeperConfig {
   readonly database: DatabaseConfig;
   /** Null: events go by PostgreSQL. */
   readonly redis: RedisConfig | null;
-  readonly storage: Endpoint;
-  /** Milliseconds that one call of the storage service may take. */
-  readonly storageTimeoutMs: number;
+  readonly storage: StorageClientConfig;
   readonly jobs: JobDispatchConfig;
   readonly limits: AdmissionLimits;
   readonly policy: SweepPolicy;
@@ -45,8 +45,7 @@ export function loadConfig(env: Environment): SweeperConfig {
       ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
       database: readDatabaseConfig(reader),
       redis: readRedisConfig(reader),
-      storage: readStorageEndpoint(reader),
-      storageTimeoutMs: seconds(reader, 'STORAGE_SERVICE_TIMEOUT', 10, 600),
+      storage: readStorageClientConfig(reader),
       jobs,
       limits: readAdmissionLimits(reader),
       policy: {

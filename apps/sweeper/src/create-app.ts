@@ -50,7 +50,7 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
     mode: 'consume',
     logger: log,
   });
-  const storage = overrides.storage ?? new GrpcStorageClient(config.storage, { timeoutMs: config.storageTimeoutMs });
+  const storage = overrides.storage ?? new GrpcStorageClient(config.storage.endpoint, config.storage);
   const { scans, systemScans } = createRepositories(database, queue);
   const clock = { now: () => new Date() };
   const { local, runner, maxAttempts } = config.jobs;

@@ -51,7 +51,8 @@ export class Lease implements AsyncDisposable {
       this.#isHeld = rows[0]!.held && this.#client === client;
       return this.#isHeld;
     } catch (error) {
-      await this.stop();
+      // Not waited for: a server that does not answer does not say goodbye either.
+      void this.stop();
       throw toDomainError(error);
     }
   }
