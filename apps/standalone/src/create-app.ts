@@ -21,7 +21,7 @@ export interface AppOverrides {
 export function createApp(config: StandaloneConfig, say: (text: string) => void, end: () => void, overrides: AppOverrides = {}): Service {
   const { version } = JSON.parse(readFileSync(`${repositoryRoot}package.json`, 'utf8')) as { version: string };
   const stack = new Stack({ config, version, commandOf: overrides.commandOf ?? commandOf, onTrouble: say });
-  const clients = watchClients(config.dataDir, end, (error) => say(String(error)));
+  const clients = watchClients(config.dataDir, stack, end, (error) => say(String(error)));
   const stop = async (): Promise<void> => {
     await clients.stop();
     await stack.stop();

@@ -57,6 +57,12 @@ function folderProblem(root: string, error: unknown): unknown {
         `the disk of the data folder ${root} is full; free some space, or set CLOUDSCAN_DATA_DIR to another folder`,
         error,
       );
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return new StartUpError(
+        `the data folder ${root} is not a folder; remove what is there, or set CLOUDSCAN_DATA_DIR to another folder`,
+        error,
+      );
     default:
       return error;
   }

@@ -52,6 +52,16 @@ export class Stack implements Service {
     return this.#description;
   }
 
+  /** Lets clients find the stack; it does so by itself once everything serves. */
+  announce(): void {
+    if (this.#description !== null) writeStackFile(this.#folder.root, this.#description);
+  }
+
+  /** Lets no further client find the stack. */
+  withdraw(): void {
+    removeStackFile(this.#folder.root);
+  }
+
   /**
    * Resolves once everything serves.
    *
@@ -81,8 +91,7 @@ export class Stack implements Service {
 
   async #stopAll(): Promise<void> {
     if (this.#lock === null) return;
-    // First, so that no client still comes.
-    removeStackFile(this.#folder.root);
+    this.withdraw();
     this.#description = null;
     await this.#logCheck.stop();
     for (const stage of stopStages) await Promise.all(stage.map((name) => this.#processes.get(name)?.stop()));
@@ -96,7 +105,7 @@ export class Stack implements Service {
     // A stack that stops removes its lock.
     const afterCrash = existsSync(lockPath(this.#folder.root));
     this.#lock = openDataFolder(this.#folder);
-    removeStackFile(this.#folder.root);
+    this.withdraw();
     const secrets = readSecrets(this.#folder);
     const { ports, spare } = await claimPorts(config.ports, appNames.length, afterCrash);
     await this.#startPostgres(ports, secrets);
@@ -104,7 +113,7 @@ export class Stack implements Service {
     await this.#startProcesses(plan);
     await this.#logCheck.start();
     this.#description = this.#describe(ports);
-    writeStackFile(this.#folder.root, this.#description);
+    this.announce();
   }
 
   async #startPostgres(ports: Ports, secrets: StackSecrets): Promise<void> {

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { createServer } from 'node:net';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { isRunning, readStackFile, registerClient } from '@cloudscan/process';
+import { countClients, isRunning, readStackFile, registerClient } from '@cloudscan/process';
 import { eventually, testFile } from '@cloudscan/testing';
+import { watchClients } from '../src/on-demand.ts';
 import { appNames } from '../src/process-plan.ts';
 import { stopStack } from '../src/stop-stack.ts';
 import { FakeStackFolder } from './fixtures/fake-stack-folder.ts';
@@ -124,6 +126,7 @@ test.serial('ends once no client is left, when it was started on demand', async 
   t.is(folder.ends, 0);
   release();
   await eventually(() => folder.ends > 0);
+  t.is(readStackFile(folder.path), null);
   await stack.stop();
   t.is(folder.ends, 1);
 });
@@ -131,4 +134,30 @@ test.serial('ends once no client is left, when it was started on demand', async 
 test.serial('refuses to start without the secrets that the data was made with', async (t) => {
   rmSync(join(folder.path, 'secrets.json'));
   await t.throwsAsync(folder.stack(t).start(), { name: 'StartUpError', message: /secrets\.json is missing/ });
+});
+
+test('is found again by a client that comes at the very moment of its end', async (t) => {
+  const path = mkdtempSync(join(tmpdir(), 'cloudscan-clients-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  let announced = true;
+  let release = (): void => undefined;
+  const stack = {
+    announce: () => void (announced = true),
+    withdraw: () => {
+      announced = false;
+      release = registerClient(path);
+    },
+  };
+  let ends = 0;
+  const clients = watchClients(
+    path,
+    stack,
+    () => (ends += 1),
+    (error) => t.fail(String(error)),
+  );
+  await clients.start();
+  await eventually(() => countClients(path) === 1);
+  t.deepEqual({ announced, ends }, { announced: true, ends: 0 });
+  await clients.stop();
+  release();
 });
