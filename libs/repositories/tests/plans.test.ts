@@ -1,0 +1,195 @@
+import type { Statement, Transaction } from '@cloudscan/database';
+import type { Scan } from '@cloudscan/domain';
+import type { Page } from '@cloudscan/orchestration';
+import { newId, testFile } from '@cloudscan/testing';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { listEvents, listFindings, listScans } from '../src/scans/scan-queries.ts';
+import { lockScan, readScan } from '../src/scans/scan-store.ts';
+import { batch, bench, findingsOf } from './support.ts';
+import type { Bench, Tenant } from './support.ts';
+
+/*
+ * The plans of the hot queries, as the server makes them for the very statements of the repositories, with 24 months of
+ * partitions: each statement is prepared, executed until the server may choose a generic plan, and then explained.
+ */
+const months = 24;
+const file = testFile(test);
+let b: Bench;
+let tenant: Tenant;
+let scan: Scan;
+test.before(async () => {
+  b = await bench(file);
+  tenant = await b.tenant();
+  const first = new Date(Date.UTC(2029, 0, 15));
+  for (let month = 0; month < months; month += 1) {
+    scan = await tenant.running({ at: new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + month, 15)) });
+    await b.scans.addFindings(tenant.scope, batch(scan, newId(), '1', findingsOf(scan, 20)));
+  }
+  await multiply();
+  await b.db.query('ANALYZE');
+});
+
+/** Rows enough that an index pays: 300 more scans in each month with an event each, every other one a stranger's, and more findings. */
+async function multiply(): Promise<void> {
+  await b.db.query(
+    `WITH moments AS (
+       SELECT scans, n, (extract(epoch FROM created_at) * 1000)::bigint + n * 1000 AS ms FROM scans, generate_series(1, 300) AS n
+     ), named AS (
+       SELECT *, lpad(to_hex(ms), 12, '0') AS hex FROM moments
+     ), made AS (
+       INSERT INTO scans SELECT (jsonb_populate_record(scans, jsonb_build_object(
+         'id', concat_ws('-', left(hex, 8), right(hex, 4), '7000', '8000', left(md5(random()::text), 12)),
+         'created_at', to_timestamp(ms / 1000.0),
+         'organization_id', CASE WHEN n % 2 = 0 THEN (scans).organization_id ELSE gen_random_uuid() END))).* FROM named
+       RETURNING id, created_at, organization_id
+     )
+     INSERT INTO scan_events (scan_id, sequence, scan_created_at, organization_id, type, to_status, attempt, actor, message, created_at)
+     SELECT id, 1, created_at, organization_id, 'transition', 'pending', 0, 'user', '', created_at FROM made`,
+  );
+  await b.db.query(
+    `INSERT INTO findings (id, scan_id, scan_created_at, organization_id, run_id, scan_type, tool_name, tool_version, rule_id, severity, title, description,
+       file_path, start_line, end_line, start_column, end_column, code_snippet, cve_id, cwe_id, cvss_score, cvss_vector, package_name, package_version,
+       fixed_version, license, remediation, "references", raw_output, fingerprint, created_at)
+     SELECT gen_random_uuid(), gen_random_uuid(), scan_created_at, organization_id, run_id, scan_type, tool_name, tool_version, rule_id, severity, title, description,
+       file_path, start_line, end_line, start_column, end_column, code_snippet, cve_id, cwe_id, cvss_score, cvss_vector, package_name, package_version,
+       fixed_version, license, remediation, "references", raw_output, fingerprint, created_at
+     FROM findings, generate_series(1, 30)`,
+  );
+}
+
+interface Node {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly Plans?: readonly Node[];
+}
+
+interface Explained {
+  readonly relations: readonly string[];
+  readonly indexes: readonly string[];
+  readonly nodes: readonly string[];
+}
+
+/** Runs `work` with a transaction that explains the statement of that name in place of running it a seventh time. */
+async function explain(name: string, work: (transaction: Transaction) => Promise<unknown>): Promise<Explained> {
+  return b.db.database.transaction(tenant.scope, async (transaction) => {
+    for (let round = 0; round < 6; round += 1) await work(transaction);
+    let explained: Explained | undefined;
+    const spy: Transaction = {
+      becomeSystem: () => transaction.becomeSystem(),
+      query: async (statement: Statement | string, values: readonly unknown[] = []) => {
+        if (typeof statement !== 'string' && statement.name === name) {
+          const literals = values.map((_, index) => `($1::jsonb ->> ${index})`).join(', ');
+          const { rows } = await transaction.query<{ text: string }>(
+            `SELECT format('EXECUTE %I(${values.map(() => '%L').join(', ')})', $2::text, ${literals}) AS text`,
+            [JSON.stringify(values), name],
+          );
+          const plan = await transaction.query<{ 'QUERY PLAN': readonly { readonly Plan: Node }[] }>(
+            `EXPLAIN (FORMAT JSON) ${rows[0]!.text}`,
+          );
+          explained = flatten(plan.rows[0]!['QUERY PLAN'][0]!.Plan);
+        }
+        return transaction.query(statement, values);
+      },
+    };
+    await work(spy);
+    if (explained === undefined) throw new Error(`${name} was not run`);
+    return explained;
+  });
+}
+
+function flatten(root: Node): Explained {
+  const nodes: Node[] = [];
+  const visit = (node: Node): void => {
+    nodes.push(node);
+    node.Plans?.forEach(visit);
+  };
+  visit(root);
+  return {
+    relations: [...new Set(nodes.flatMap((node) => node['Relation Name'] ?? []))],
+    indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))],
+    nodes: nodes.map((node) => node['Node Type']),
+  };
+}
+
+function leafOf(table: string, at: Date): string {
+  return `${table}_${at.toISOString().slice(0, 7).replace('-', '_')}`;
+}
+
+function touchesOnly(t: ExecutionContext, explained: Explained, ...leaves: readonly string[]): void {
+  t.deepEqual(explained.relations, leaves);
+  t.false(explained.nodes.includes('Seq Scan'), explained.nodes.join(', '));
+  t.false(explained.nodes.includes('Sort'), explained.nodes.join(', '));
+}
+
+test('a look-up by id probes one index of one partition, and takes locks on no other', async (t) => {
+  touchesOnly(
+    t,
+    await explain('read-scan', (transaction) => readScan(transaction, tenant.scope, scan.id)),
+    leafOf('scans', scan.createdAt),
+  );
+  touchesOnly(
+    t,
+    await explain('lock-scan', (transaction) => lockScan(transaction, tenant.scope, scan.id)),
+    leafOf('scans', scan.createdAt),
+  );
+  await b.db.database.transaction(tenant.scope, async (transaction) => {
+    for (let round = 0; round < 10; round += 1) await readScan(transaction, tenant.scope, scan.id);
+    const { rows } = await transaction.query<{ relation: string }>(
+      `SELECT DISTINCT relation::regclass::text AS relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation::regclass::text ~ '^scans_[0-9_]+$'`,
+    );
+    t.deepEqual(
+      rows.map(({ relation }) => relation),
+      [leafOf('scans', scan.createdAt)],
+    );
+  });
+});
+
+test('the events of a scan are a range of one partition’s primary key', async (t) => {
+  const explained = await explain('scan-events', (transaction) => listEvents(transaction, tenant.scope, scan.id, 1, 100));
+  touchesOnly(t, explained, leafOf('scan_events', scan.createdAt));
+});
+
+for (const [name, filter] of Object.entries({
+  'list-findings': {},
+  'list-findings-type': { scanType: 'sast' },
+  'list-findings-severity': { severity: 'high' },
+  'list-findings-type-severity': { scanType: 'sast', severity: 'high' },
+} as const)) {
+  test(`${name} reads one partition in the order of an index`, async (t) => {
+    const query = { scanId: scan.id, scanType: null, severity: null, pageSize: 10, pageToken: null, ...filter };
+    const explained = await explain(name, (transaction) => listFindings(transaction, tenant.scope, query));
+    touchesOnly(t, explained, leafOf('findings', scan.createdAt));
+  });
+}
+
+for (const [name, filter] of [
+  ['list-scans', {}],
+  ['list-scans-project', { project: true }],
+  ['list-scans-status', { status: 'running' }],
+  ['list-scans-project-status', { project: true, status: 'running' }],
+] as const) {
+  test(`${name}: a page in the past leaves the newer partitions out and sorts nothing`, async (t) => {
+    const query = {
+      projectId: 'project' in filter ? tenant.project.id : null,
+      status: 'status' in filter ? filter.status : null,
+      pageSize: 3,
+    };
+    let past: Page<Scan> = await b.scans.list(tenant.scope, { ...query, pageSize: 600, pageToken: null });
+    for (let page = 2; page <= 4; page += 1)
+      past = await b.scans.list(tenant.scope, { ...query, pageSize: 600, pageToken: past.nextPageToken });
+    const explained = await explain(name, (transaction) =>
+      listScans(transaction, tenant.scope, { ...query, pageToken: past.nextPageToken }),
+    );
+    t.false(explained.nodes.includes('Sort'), explained.nodes.join(', '));
+    t.true(explained.nodes.includes('Append'), 'partition after partition, as far as the page needs');
+    t.is(explained.indexes.length, explained.relations.length, explained.nodes.join(', '));
+    const oldest = leafOf('scans', past.items.at(-1)!.createdAt);
+    t.true(oldest < 'scans_2030_01', 'far enough in the past to tell');
+    t.deepEqual(
+      explained.relations.filter((relation) => relation > oldest),
+      [],
+    );
+  });
+}
