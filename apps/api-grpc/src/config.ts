@@ -1,11 +1,13 @@
 import { readRedisConfig } from '@cloudscan/cache';
 import type { RedisConfig } from '@cloudscan/cache';
-import { readAdmissionLimits, readConfig, readStorageEndpoint } from '@cloudscan/config';
+import { readAdmissionLimits, readConfig } from '@cloudscan/config';
 import type { Endpoint, EnvReader, Environment } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
 import { gitProtocols } from '@cloudscan/orchestration';
 import type { ScanPolicy } from '@cloudscan/orchestration';
+import { readStorageClientConfig } from '@cloudscan/storage-client';
+import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
 
@@ -20,9 +22,7 @@ export interface ApiGrpcConfig {
   readonly database: DatabaseConfig;
   /** Null: cache in memory, events by PostgreSQL. */
   readonly redis: RedisConfig | null;
-  readonly storage: Endpoint;
-  /** Milliseconds that one call of the storage service may take. */
-  readonly storageTimeoutMs: number;
+  readonly storage: StorageClientConfig;
   readonly policy: ScanPolicy;
 }
 
@@ -36,8 +36,7 @@ export function loadConfig(env: Environment): ApiGrpcConfig {
     defaultDeadlineMs: reader.integer('GRPC_DEFAULT_DEADLINE_MS', 60_000, { min: 100, max: 3_600_000 }),
     database: readDatabaseConfig(reader),
     redis: readRedisConfig(reader),
-    storage: readStorageEndpoint(reader),
-    storageTimeoutMs: reader.integer('STORAGE_SERVICE_TIMEOUT', 10, { min: 1, max: 600 }) * 1000,
+    storage: readStorageClientConfig(reader),
     policy: readScanPolicy(reader),
   }));
 }

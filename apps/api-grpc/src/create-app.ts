@@ -10,6 +10,7 @@ import { OpsServer, Shutdown } from '@cloudscan/process';
 import type { ReadinessCheck, Service } from '@cloudscan/process';
 import { PgBossQueue } from '@cloudscan/queue';
 import { createRepositories } from '@cloudscan/repositories';
+import { GrpcStorageClient } from '@cloudscan/storage-client';
 import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
 import { Authenticator } from './authenticate.ts';
@@ -45,7 +46,7 @@ export async function createApp(config: ApiGrpcConfig, overrides: Overrides = {}
   });
   const caching = createCaching({ redis: config.redis, database, databaseConfig: config.database, applicationName: service, log });
   const queue = new PgBossQueue(config.database, { applicationName: service, role: orchestratorRoles.system, mode: 'send', logger: log });
-  const storage = overrides.storage!;
+  const storage = overrides.storage ?? new GrpcStorageClient(config.storage.endpoint, config.storage);
   const { scans, organizations, projects, systemScans } = createRepositories(database, queue);
   const useCases = createUseCases({
     scans,

@@ -1,9 +1,11 @@
 import { readRedisConfig } from '@cloudscan/cache';
 import type { RedisConfig } from '@cloudscan/cache';
-import { parseEndpoint, readConfig, readStorageEndpoint } from '@cloudscan/config';
+import { parseEndpoint, readConfig } from '@cloudscan/config';
 import type { Endpoint, EnvReader, Environment } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
+import { readStorageClientConfig } from '@cloudscan/storage-client';
+import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
 
@@ -14,7 +16,7 @@ export interface ApiHttpConfig {
   readonly ops: Endpoint | null;
   readonly database: DatabaseConfig;
   readonly redis: RedisConfig | null;
-  readonly storage: Endpoint;
+  readonly storage: StorageClientConfig;
   /** api-grpc. */
   readonly orchestrator: Endpoint;
 }
@@ -28,7 +30,7 @@ export function loadConfig(env: Environment): ApiHttpConfig {
     // It only asks whether the database is there.
     database: { ...readDatabaseConfig(reader), maxConnections: 2, minConnections: 0 },
     redis: readRedisConfig(reader),
-    storage: readStorageEndpoint(reader),
+    storage: readStorageClientConfig(reader),
     orchestrator: readOrchestrator(reader),
   }));
 }

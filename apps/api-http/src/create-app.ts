@@ -4,6 +4,7 @@ import { Database, orchestratorRoles } from '@cloudscan/database';
 import { HealthClient } from '@cloudscan/grpc';
 import { OpsServer, Shutdown } from '@cloudscan/process';
 import type { ReadinessCheck, Service } from '@cloudscan/process';
+import { GrpcStorageClient } from '@cloudscan/storage-client';
 import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
 import type { ApiHttpConfig } from './config.ts';
@@ -25,7 +26,7 @@ export async function createApp(config: ApiHttpConfig, overrides: { readonly log
     onIdleError: (error) => log.warn({ error }, 'an idle database connection was lost'),
   });
   const orchestrator = new HealthClient(config.orchestrator);
-  const storage = new HealthClient(config.storage);
+  const storage = new GrpcStorageClient(config.storage.endpoint, config.storage);
   const redis = config.redis === null ? null : createRedisProbe(config.redis, service, log);
   const routes = {
     checks: readinessChecks(database, orchestrator, storage, redis),
@@ -34,7 +35,7 @@ export async function createApp(config: ApiHttpConfig, overrides: { readonly log
   const servers = [config.http, ...(config.ops === null ? [] : [config.ops])].map((address) => new OpsServer({ ...address, ...routes }));
   const close = async (): Promise<void> => {
     orchestrator.close();
-    storage.close();
+    await storage.close();
     redis?.close();
     await database.stop();
   };
@@ -45,12 +46,12 @@ export async function createApp(config: ApiHttpConfig, overrides: { readonly log
 function readinessChecks(
   database: Database,
   orchestrator: HealthClient,
-  storage: HealthClient,
+  storage: GrpcStorageClient,
   redis: RedisProbe | null,
 ): ReadinessCheck[] {
   const needed: ReadinessCheck[] = [
     { name: 'postgresql', required: true, check: () => database.ping() },
-    { name: 'storage', required: true, check: (signal) => storage.check(signal) },
+    { name: 'storage', required: true, check: (signal) => storage.ping(signal) },
     { name: 'api-grpc', required: true, check: (signal) => orchestrator.check(signal) },
   ];
   return redis === null ? needed : [...needed, { name: 'redis', required: false, check: (signal) => redis.check(signal) }];

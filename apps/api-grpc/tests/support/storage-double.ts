@@ -9,6 +9,8 @@ import { newId } from '@cloudscan/testing';
 export class StorageDouble implements StorageClient {
   /** What every call waits for first. */
   gate: () => Promise<void> = async () => undefined;
+  /** What was deleted, in order. */
+  readonly deleted: string[] = [];
   readonly #artifacts = new Map<string, Artifact>();
 
   /** Every call fails as if nobody answered. */
@@ -79,10 +81,10 @@ export class StorageDouble implements StorageClient {
 
   async deleteArtifacts(scope: Scope, ids: readonly string[]): Promise<number> {
     await this.gate();
-    return ids.filter((id) => {
-      const artifact = this.#artifacts.get(id);
-      return artifact !== undefined && isOf(scope, artifact) && this.#artifacts.delete(id);
-    }).length;
+    const mine = ids.filter((id) => this.#artifacts.has(id) && isOf(scope, this.#artifacts.get(id)!));
+    for (const id of mine) this.#artifacts.delete(id);
+    this.deleted.push(...mine);
+    return mine.length;
   }
 
   async ping(): Promise<void> {
