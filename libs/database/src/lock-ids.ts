@@ -11,4 +11,6 @@ export const lockIds = {
   partitions: 7_240_003,
   /** Session lock: one sweeper sweeps. */
   sweeper: 7_240_004,
+  /** Session lock: one storage process collects. */
+  storageCollector: 7_240_005,
 } as const;
