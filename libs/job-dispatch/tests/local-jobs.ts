@@ -2,13 +2,13 @@ import { access, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemScope } from '@cloudscan/auth';
-import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
-import type { LocalJobDispatcherOptions } from '@cloudscan/job-dispatch';
 import type { JobSpec, JobStatus, LocalJob } from '@cloudscan/orchestration';
 import { isRunning } from '@cloudscan/process';
 import { PgLocalJobRepository } from '@cloudscan/repositories';
 import { eventually, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
+import { LocalJobDispatcher } from '../src/local/local-job-dispatcher.ts';
+import type { LocalJobDispatcherOptions } from '../src/local/local-job-dispatcher.ts';
 import { findRunProcesses, readProcessTable } from '../src/local/process-table.ts';
 
 const scope = systemScope('test');

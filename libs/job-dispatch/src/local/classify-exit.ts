@@ -46,8 +46,9 @@ export function classifyExit({ exitCode, signal, condition, cancelRequested }: R
       return 'runner_lost';
     case 'StartFailed':
       return 'internal';
+    default:
+      return signal === null && exitCode !== null ? classifyExitCode(exitCode) : classifySignal(signal);
   }
-  return signal === null && exitCode !== null ? classifyExitCode(exitCode) : classifySignal(signal);
 }
 
 function classifyExitCode(exitCode: number): FailureReason | null {
