@@ -104,6 +104,7 @@ test('a failure of the infrastructure leads to a new attempt, whose predecessor 
   const retried = await api.scans.call('updateScan', UpdateScanRequest.create(lost));
   t.is(retried.status, ScanStatus.QUEUED);
   t.is(retried.attempt, 2);
+  t.deepEqual(await api.scans.call('updateScan', UpdateScanRequest.create(lost)), retried, 'the same report again starts no third attempt');
   for (const call of [
     api.scans.call('createFindings', { scanId: id, findings: [aFinding()], attempt: 1, runId, batchNumber: 2 }),
     api.scans.call('completeScan', aCompletion(id, { runId, attempt: 1 })),
