@@ -4,7 +4,7 @@ import { parseEndpoint, readConfig } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader, Secret } from '@cloudscan/config';
 import { isUuid, scanTypes } from '@cloudscan/domain';
 import type { ScanType } from '@cloudscan/domain';
-import { readSecretsSettings } from '@cloudscan/scanners';
+import { readLicenseSettings, readScaSettings, readSecretsSettings } from '@cloudscan/scanners';
 import type { ScannersConfig } from '@cloudscan/scanners';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
@@ -95,7 +95,7 @@ export function loadConfig(env: Environment): RunnerConfig {
         toolMs: reader.integer('TOOL_TIMEOUT', Math.ceil(scanMs / 1000), { min: 1, max: 2_000_000 }) * 1000,
       },
       unpack: readUnpackLimits(reader),
-      scanners: { searchPath: reader.string('PATH', ''), builtin: { secrets: readSecretsSettings(reader) } },
+      scanners: readScannersConfig(reader),
       secretHashKeyIsRandom: reader.optional('SECRET_HASH_KEY') === undefined,
       logLevel: readLogLevel(reader),
       environment: Object.fromEntries(
@@ -106,6 +106,11 @@ export function loadConfig(env: Environment): RunnerConfig {
       ),
     };
   });
+}
+
+function readScannersConfig(reader: EnvReader): ScannersConfig {
+  const builtin = { sca: readScaSettings(reader), secrets: readSecretsSettings(reader), license: readLicenseSettings(reader) };
+  return { searchPath: reader.string('PATH', ''), builtin };
 }
 
 function readId(reader: EnvReader, name: string): string {

@@ -2,4 +2,6 @@ export type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from './sca
 export type { ExternalScannerFactory } from './external-scanner.ts';
 export { externalScanners, selectScanners } from './registry.ts';
 export type { BuiltinSettings, ScannersConfig } from './registry.ts';
+export { readLicenseSettings } from './license/settings.ts';
+export { readScaSettings } from './sca/settings.ts';
 export { readSecretsSettings } from './secrets/settings.ts';
