@@ -76,6 +76,8 @@ function ownOf(name: AppName, input: PlanInput): Environment {
     case 'storage':
       return {
         ...login(logins.storage, input.secrets.databaseStorage),
+        STORAGE_GRPC_HOST: loopback,
+        STORAGE_HTTP_HOST: loopback,
         STORAGE_GRPC_PORT: String(input.ports.storage),
         STORAGE_HTTP_PORT: String(input.ports.storageHttp),
         STORAGE_PUBLIC_URL: `http://${loopback}:${input.ports.storageHttp}`,
