@@ -22,7 +22,7 @@ export interface FlowGrammar {
   readonly transparent: ReadonlySet<string>;
   /** The conditional expression, and at which place its condition stands. */
   readonly conditional: { readonly kind: string; readonly conditionAt: number } | null;
-  /** What comes from a request, matched against an expression's text. */
+  /** What comes from a request: an expression does whose text starts like that. */
   readonly sources: RegExp;
   /** Parameters (their whole text, with annotations) that come from a request. */
   readonly sourceParameters: RegExp | null;
@@ -69,8 +69,8 @@ const javascript: FlowGrammar = {
     ...['as_expression', 'satisfies_expression', 'non_null_expression', 'sequence_expression'],
   ]),
   sources:
-    /^(?:(?:req|request|ctx\.req|ctx\.request|c\.req)\.(?:query|params|body|headers|cookies|signedCookies|url|originalUrl|hostname|path|files?|get|param|header|rawBody)\b|ctx\.(?:query|params|querystring)\b|(?:window\.|document\.)?location\.(?:search|hash|href)\b|document\.(?:URL|documentURI|referrer)\b|event\.(?:queryStringParameters|pathParameters|body)\b|(?:\w+\.)?searchParams\.get\b)/,
-  sourceParameters: /^@(?:Query|Param|Body|Headers)\(/,
+    /(?<![\w.])(?:(?:req|request|ctx\.req|ctx\.request|c\.req)\.(?:query|params|body|headers|cookies|signedCookies|url|originalUrl|hostname|path|files?|get|param|header|rawBody)\b|ctx\.(?:query|params|querystring)\b|(?:window\.|document\.)?location\.(?:search|hash|href)\b|document\.(?:URL|documentURI|referrer)\b|event\.(?:queryStringParameters|pathParameters|body)\b|(?:\w+\.)?searchParams\.get\b)/,
+  sourceParameters: /@(?:Query|Param|Body|Headers)\(/,
   sourceDecorators: null,
   passThrough:
     /^(?:String|decodeURI(?:Component)?|unescape|atob|Buffer\.from|JSON\.(?:parse|stringify)|new URL|URL|URLSearchParams|path\.(?:join|resolve|normalize)|(?:path\.)?(?:join|resolve|normalize)|Object\.(?:assign|fromEntries|entries|values)|Array\.from|util\.format|format|decode|Sequelize\.literal|sql\.raw)$/,
@@ -102,9 +102,9 @@ const python: FlowGrammar = {
     ...['dictionary_splat', 'expression_list'],
   ]),
   sources:
-    /^(?:flask\.)?(?:self\.)?request\.(?:args|form|values|json|data|files|cookies|headers|get_json|get_data|GET|POST|COOKIES|META|FILES|body|query_params|path_params|query_string|url|full_path|path|query|match_info|rel_url|get_argument)\b|^self\.get_(?:query_|body_)?argument\b/,
+    /(?<![\w.])(?:flask\.)?(?:self\.)?request\.(?:args|form|values|json|data|files|cookies|headers|get_json|get_data|GET|POST|COOKIES|META|FILES|body|query_params|path_params|query_string|url|full_path|path|query|match_info|rel_url|get_argument)\b|(?<![\w.])self\.get_(?:query_|body_)?argument\b/,
   sourceParameters: null,
-  sourceDecorators: /^@\w+(?:\.\w+)*\.(?:route|get|post|put|patch|delete)\(/,
+  sourceDecorators: /@\w+(?:\.\w+)*\.(?:route|get|post|put|patch|delete)\(/,
   passThrough:
     /^(?:str|bytes|repr|list|tuple|dict|json\.(?:loads|dumps)|os\.path\.(?:join|normpath|abspath|expanduser)|(?:pathlib\.)?Path|(?:urllib\.parse\.)?(?:unquote|urljoin)|base64\.b64decode|(?:sqlalchemy\.)?text|.*\.(?:format|join|strip|replace|encode|decode|lower|upper|get|getlist|to_dict))$/,
   formatters: /(?:^|["')\w]\.)format$/,
@@ -138,7 +138,7 @@ const java: FlowGrammar = {
   conditional: { kind: 'ternary_expression', conditionAt: 0 },
   transparent: new Set(['parenthesized_expression', 'array_initializer', 'array_creation_expression']),
   sources:
-    /^(?:\w*[rR]eq(?:uest)?|exchange\.getRequest\(\))\.(?:getParameter(?:Values|Map)?|getHeaders?|getQueryString|getCookies|getInputStream|getReader|getRequestURI|getRequestURL|getPathInfo|getServletPath|getPart|getRemoteUser|getQueryParams)\b/,
+    /(?<![\w.])(?:\w*[rR]eq(?:uest)?|exchange\.getRequest\(\))\.(?:getParameter(?:Values|Map)?|getHeaders?|getQueryString|getCookies|getInputStream|getReader|getRequestURI|getRequestURL|getPathInfo|getServletPath|getPart|getRemoteUser|getQueryParams)\b/,
   sourceParameters:
     /@(?:RequestParam|PathVariable|RequestBody|RequestHeader|CookieValue|MatrixVariable|QueryParam|PathParam|FormParam|HeaderParam|CookieParam)\b/,
   sourceDecorators: null,
@@ -178,7 +178,7 @@ const go: FlowGrammar = {
     'variadic_argument',
   ]),
   sources:
-    /^(?:r|req|request|c\.Request|ctx\.Request)\.(?:URL\b|FormValue\(|PostFormValue\(|Header\b|Form\b|PostForm\b|Cookie\(|Body\b|PathValue\(|RequestURI\b|Host\b|MultipartForm\b|FormFile\()|^(?:mux\.Vars|chi\.URLParam)\(|^(?:c|ctx)\.(?:Query|DefaultQuery|Param|Params|PostForm|GetHeader|QueryParam|FormValue|GetRawData|Cookie)\(/,
+    /(?<![\w.])(?:r|req|request|c\.Request|ctx\.Request)\.(?:URL\b|FormValue\(|PostFormValue\(|Header\b|Form\b|PostForm\b|Cookie\(|Body\b|PathValue\(|RequestURI\b|Host\b|MultipartForm\b|FormFile\()|(?<![\w.])(?:mux\.Vars|chi\.URLParam)\(|(?<![\w.])(?:c|ctx)\.(?:Query|DefaultQuery|Param|Params|PostForm|GetHeader|QueryParam|FormValue|GetRawData|Cookie)\(/,
   sourceParameters: null,
   sourceDecorators: null,
   passThrough:

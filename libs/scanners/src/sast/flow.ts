@@ -17,6 +17,8 @@ const fromRequest: Value = { ...unknown, request: true };
 const maxDepth = 40;
 /** Characters of constant text that are kept: enough to tell what is put together. */
 const maxText = 4096;
+/** Characters at an expression's start that tell whether it comes from a request. */
+const maxSource = 200;
 /** The convention for constants in all four languages. */
 const constantName = /^[A-Z][A-Z0-9_]*$/;
 
@@ -24,7 +26,8 @@ const typeKind = /(?:^|_)type(?:_identifier|_arguments|_annotation)?$/;
 
 interface Binding {
   readonly value: SgNode;
-  readonly functionId: number;
+  /** Of the function around it, or of the file; found on the first look. */
+  scopeId: number | undefined;
 }
 
 /**
@@ -100,8 +103,8 @@ export class Flow {
     const name = node.text();
     const all = this.#bindingsOf(name);
     for (let scope = this.#enclosingFunction(node); ; scope = this.#enclosingFunction(scope)) {
-      const scopeId = scope?.id() ?? this.#root.id();
-      const bindings = all.filter(({ functionId }) => functionId === scopeId);
+      const scopeId = (scope ?? this.#root).id();
+      const bindings = all.filter((binding) => (binding.scopeId ??= this.#scopeIdOf(binding.value)) === scopeId);
       const parameter = scope === null ? null : parameterNamed(scope, name, this.#grammar);
       if (bindings.length > 0 || parameter !== null) return { parameter, bindings };
       if (scope === null) return null;
@@ -124,7 +127,7 @@ export class Flow {
     const fields = grammar.calls[kind]!;
     const callee = node.field(fields.callee)?.text().replace(/\s+/g, '') ?? '';
     if (grammar.cleansers.test(callee) || context.cleansers?.test(callee)) return constant;
-    if (grammar.sources.test(node.text())) return fromRequest;
+    if (this.#isSource(node)) return fromRequest;
     const formats = grammar.formatters.test(callee);
     const handsOn = formats || grammar.passThrough.test(callee);
     const given = handsOn ? argumentsOf(node).map((argument) => this.#evaluate(argument, context, depth + 1)) : [unknown];
@@ -146,13 +149,17 @@ export class Flow {
   }
 
   #member(node: SgNode, kind: string, context: Context, depth: number): Value {
-    if (this.#grammar.sources.test(node.text())) return fromRequest;
+    if (this.#isSource(node)) return fromRequest;
     const whole = node.field(this.#grammar.members[kind]!);
     if (whole === null) return unknown;
     const lastName = node.text().slice(node.text().lastIndexOf('.') + 1);
     if (constantName.test(lastName)) return constant;
     const value = this.#evaluate(whole, context, depth + 1);
     return value.request ? value : unknown;
+  }
+
+  #isSource(node: SgNode): boolean {
+    return this.#grammar.sources.exec(node.text().slice(0, maxSource))?.index === 0;
   }
 
   #concatenation(node: SgNode, context: Context, depth: number): Value {
@@ -172,6 +179,10 @@ export class Flow {
     return null;
   }
 
+  #scopeIdOf(node: SgNode): number {
+    return (this.#enclosingFunction(node) ?? this.#root).id();
+  }
+
   #bindingsOf(name: string): readonly Binding[] {
     this.#bindings ??= this.#collectBindings();
     return this.#bindings.get(name) ?? [];
@@ -184,12 +195,11 @@ export class Flow {
       const fields = this.#grammar.bindings[String(node.kind())]!;
       const value = node.field(fields.right);
       if (value === null) continue;
-      const functionId = this.#enclosingFunction(node)?.id() ?? this.#root.id();
       for (const left of node.fieldChildren(fields.left)) {
         for (const name of namesIn(left, this.#grammar)) {
           const known = bindings.get(name);
-          if (known === undefined) bindings.set(name, [{ value, functionId }]);
-          else known.push({ value, functionId });
+          if (known === undefined) bindings.set(name, [{ value, scopeId: undefined }]);
+          else known.push({ value, scopeId: undefined });
         }
       }
     }

@@ -65,13 +65,25 @@ export const goInjectionRules = rulesFor('go', [
     weakness: weakness.reflectedXss,
     remediation: 'Render with html/template, or escape the value with html.EscapeString.',
     keywords: ['Fprint', '.Write(', 'WriteString', 'template.HTML'],
-    match: go.call('fmt\\.(?:Fprintf|Fprint|Fprintln)|io\\.WriteString|w\\.Write|template\\.(?:HTML|JS|URL)'),
+    match: {
+      all: [
+        go.call('fmt\\.(?:Fprintf|Fprint|Fprintln)|io\\.WriteString|\\w+\\.Write|template\\.(?:HTML|JS|URL)'),
+        {
+          inside: {
+            stopBy: 'end',
+            any: ['function_declaration', 'method_declaration', 'func_literal'].map((kind) => ({ kind })),
+            has: { field: 'parameters', regex: '\\bhttp\\.ResponseWriter\\b' },
+          },
+        },
+      ],
+    },
     input: { at: { argument: 'any' }, is: ['request'], cleansers: /Escape|Sanitize|Marshal|Quote/ },
     matches: [
       'package a\nfunc f(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "<h1>Hello %s</h1>", r.URL.Query().Get("name")) }',
       'package a\nfunc f(w http.ResponseWriter, r *http.Request) { name := r.FormValue("name"); w.Write([]byte("Hello " + name)) }',
     ],
     clean: [
+      'package a\nfunc dump(w io.Writer, r *http.Request) { fmt.Fprintf(w, "Host: %s", r.Host) }',
       'package a\nfunc f(w http.ResponseWriter) { fmt.Fprintf(w, "<h1>Hello</h1>") }',
       'package a\nfunc f(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, html.EscapeString(r.FormValue("name"))) }',
     ],
@@ -399,16 +411,20 @@ export const goPlatformRules = rulesFor('go', [
     remediation: 'Give write access to the owner only: 0o600 for files, 0o700 or 0o755 for folders.',
     keywords: ['os.', 'ioutil.'],
     match: {
-      all: [
-        go.call('os\\.(?:Chmod|Mkdir|MkdirAll|WriteFile|OpenFile)|ioutil\\.WriteFile|\\w+\\.Chmod'),
-        withArgument('0o?[0-7]?[0-7][0-7][2367]|os\\.ModePerm'),
+      any: [
+        { all: [go.call('os\\.Chmod|\\w+\\.Chmod'), withArgument('0o?[0-7]?[0-7][0-7][2367]|os\\.ModePerm')] },
+        { all: [go.call('os\\.(?:WriteFile|OpenFile)|ioutil\\.WriteFile'), withArgument('0o?777|os\\.ModePerm')] },
       ],
     },
     matches: [
       'package a\nfunc f() { os.Chmod(path, 0777) }',
-      'package a\nfunc f(b []byte) { os.WriteFile(path, b, 0o666) }',
-      'package a\nfunc f() { os.MkdirAll(path, os.ModePerm) }',
+      'package a\nfunc f(b []byte) { os.WriteFile(path, b, 0o777) }',
+      'package a\nfunc f(f *os.File) { f.Chmod(os.ModePerm) }',
     ],
-    clean: ['package a\nfunc f() { os.Chmod(path, 0600) }', 'package a\nfunc f() { os.MkdirAll(path, 0o755) }'],
+    clean: [
+      'package a\nfunc f() { os.Chmod(path, 0600) }',
+      'package a\nfunc f() { os.MkdirAll(path, 0o777) }',
+      'package a\nfunc f(b []byte) { os.WriteFile(path, b, 0o644) }',
+    ],
   },
 ]);

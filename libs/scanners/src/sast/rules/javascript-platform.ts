@@ -374,10 +374,10 @@ export const javascriptPlatformRules = rulesFor('javascript', [
     match: {
       any: [
         { all: [js.call('(?:.*\\.)?f?l?chmod(?:Sync)?'), withArgument('0?o?[67][67][67]|[\'"]0?[67][67][67][\'"]')] },
-        js.property('mode', '0o?(?:777|666)'),
+        js.property('mode', '0o?777'),
       ],
     },
-    matches: ['fs.chmodSync(file, 0o777);', 'fs.writeFileSync(file, text, { mode: 0o666 });', 'fs.chmod(file, "777", done);'],
+    matches: ['fs.chmodSync(file, 0o777);', 'fs.writeFileSync(file, text, { mode: 0o777 });', 'fs.chmod(file, "777", done);'],
     clean: ['fs.chmodSync(file, 0o600);', 'fs.writeFileSync(file, text, { mode: 0o644 });'],
   },
   {
