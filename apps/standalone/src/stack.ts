@@ -7,7 +7,6 @@ import type { Ports, StandaloneConfig } from './config.ts';
 import { dataFolder, lockPath, openDataFolder, readSecrets } from './data-folder.ts';
 import type { DataFolder, StackSecrets } from './data-folder.ts';
 import { rotateLog } from './log-file.ts';
-import { prepareDatabase } from './prepare-database.ts';
 import { appNames, planProcesses, stopStages } from './process-plan.ts';
 import type { AppName, PlannedProcess } from './process-plan.ts';
 import { RestartingPostgres } from './restarting-postgres.ts';
@@ -124,7 +123,8 @@ export class Stack implements Service {
       password: secrets.databaseSuperuser,
       onTrouble,
     });
-    await this.#postgres.start();
+    // Loading the migrations takes as long as the server's start.
+    const [{ prepareDatabase }] = await Promise.all([import('./prepare-database.ts'), this.#postgres.start()]);
     await prepareDatabase(this.#postgres.port, secrets);
   }
 
