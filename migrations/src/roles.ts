@@ -48,18 +48,23 @@ async function ensureRole(client: Client, name: string, attributes: string): Pro
   }
 }
 
-/** PostgreSQL answers `tuple concurrently updated` to one of two sessions that change the same role. */
+/**
+ * Two sessions that change the same role at once: PostgreSQL answers `tuple concurrently updated` (XX000) to one of them, or
+ * a violation of its own catalog's index.
+ */
 async function retryRaces(work: () => Promise<unknown>): Promise<void> {
   for (let left = 10; ; left -= 1) {
     try {
       await work();
       return;
     } catch (error) {
-      if (left === 0 || errorCode(error) !== 'XX000') throw error;
+      const code = errorCode(error);
+      if (left === 0 || (code !== 'XX000' && code !== sqlStates.uniqueViolation)) throw error;
     }
   }
 }
 
+/** Another session made the role between the look and the CREATE: `duplicate_object`, or the catalog's index. */
 function isLostRace(error: unknown): boolean {
   const code = errorCode(error);
   return code === sqlStates.uniqueViolation || code === '42710';

@@ -14,7 +14,7 @@ export async function up(knex: Knex): Promise<void> {
       filename text NOT NULL CHECK (char_length(filename) BETWEEN 1 AND 255),
       content_type text NOT NULL CHECK (char_length(content_type) BETWEEN 1 AND 255),
       size_bytes bigint NOT NULL CHECK (size_bytes >= 0),
-      sha256 text NOT NULL CHECK (sha256 ~ '^([0-9a-f]{64})?$'),
+      sha256 text NOT NULL CHECK (sha256 ~ '^([0-9a-f]{64}|)$'),
       object_key text NOT NULL UNIQUE,
       multipart_upload_id text,
       status text NOT NULL CHECK (status IN ('created', 'available', 'deleting')),
