@@ -4,7 +4,6 @@ import type { BuiltinFinding } from '../builtin/protocol.ts';
 import type { BuiltinTask } from '../builtin/run-builtin.ts';
 import { normalizeName } from '../inventory/dependency.ts';
 import type { Dependency } from '../inventory/dependency.ts';
-import { lockFileFinding } from '../inventory/lock-file-finding.ts';
 import { readInventory } from '../inventory/read-inventory.ts';
 import { installedPackages } from './installed-packages.ts';
 import type { InstalledPackage } from './installed-packages.ts';
@@ -27,7 +26,7 @@ export function rulesVersion(): string {
  * A finding for each dependency, and for each licence in the repository's own files, that asks for more than notices. The
  * repository's own licence is a finding only when the policy denies it: whoever carries the same adds no obligation.
  */
-export async function* scan({ sourceDir, options, progress }: BuiltinTask<LicenseOptions>): AsyncGenerator<BuiltinFinding, void> {
+export async function* scan({ sourceDir, options, progress, remark }: BuiltinTask<LicenseOptions>): AsyncGenerator<BuiltinFinding, void> {
   const { root, others } = await gatherSourceLicenses(sourceDir);
   const judging: Judging = { policy: options, own: new Set(root.map(({ license }) => withoutVersionSuffix(license))) };
   for (const thing of [...root, ...others]) yield* findingsOf(thing, judging);
@@ -35,8 +34,9 @@ export async function* scan({ sourceDir, options, progress }: BuiltinTask<Licens
   const installed = await gatherInstalled(sourceDir);
   progress(0.8);
   const locked = new Set<string>();
+  const problems: string[] = [];
   for await (const { filePath, dependencies, warnings } of readInventory(sourceDir)) {
-    for (const warning of warnings) yield lockFileFinding(filePath, warning);
+    problems.push(...warnings);
     const packages = new Map(dependencies.toReversed().map((dependency) => [keyOf(dependency), dependency]));
     const unknown: string[] = [];
     for (const [key, dependency] of packages) {
@@ -47,6 +47,7 @@ export async function* scan({ sourceDir, options, progress }: BuiltinTask<Licens
     }
     if (unknown.length > 0) yield unknownLicensesFinding(filePath, unknown, packages.size);
   }
+  if (problems.length > 0) remark(`${problems.length} problems with lock files, the first: ${problems[0]}`);
   // What is installed and no lock file names is used all the same.
   for (const [key, item] of installed) {
     if (!locked.has(key)) yield* findingsOf(packageThing({ ...item, line: 1, direct: null, dev: null }), judging);

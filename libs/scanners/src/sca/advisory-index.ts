@@ -55,10 +55,7 @@ export async function openAdvisoryIndex(location: string, cacheDir: string): Pro
   const building = `${folder}.${randomUUID()}`;
   try {
     await buildIndex(location, building);
-    await rm(folder, { recursive: true, force: true });
-    await rename(building, folder).catch(async (error: unknown) => {
-      if ((await readIndex(folder)) === null) throw error;
-    });
+    await putInPlace(building, folder);
   } finally {
     await rm(building, { recursive: true, force: true });
   }
@@ -66,6 +63,22 @@ export async function openAdvisoryIndex(location: string, cacheDir: string): Pro
   const built = await readIndex(folder);
   if (built === null) throw new Error(`the index in ${folder} changed while it was built`);
   return built;
+}
+
+/** Whoever comes second finds a whole index there and uses that; a damaged one makes room. */
+async function putInPlace(building: string, folder: string): Promise<void> {
+  for (;;) {
+    try {
+      await rename(building, folder);
+      return;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    if ((await readIndex(folder)) !== null) return;
+    const damaged = `${folder}.${randomUUID()}`;
+    await rename(folder, damaged).catch(() => undefined);
+    await rm(damaged, { recursive: true, force: true });
+  }
 }
 
 /** Gives what the index holds about the packages that are asked for, whatever their version. */

@@ -20,9 +20,18 @@ export interface OsvClientOptions {
 /** Speaks HTTP with an OSV server: time limits, and new attempts where the network or the server fails. */
 export class OsvClient {
   readonly #options: OsvClientOptions;
+  /** Without credentials, which fetch refuses in a URL and which must not show in an error. */
+  readonly #baseUrl: URL;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(options: OsvClientOptions) {
     this.#options = options;
+    const url = new URL(options.baseUrl);
+    const credentials = [url.username, url.password].map(decodeURIComponent).join(':');
+    this.#headers = credentials === ':' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+    url.username = '';
+    url.password = '';
+    this.#baseUrl = url;
   }
 
   /**
@@ -44,18 +53,17 @@ export class OsvClient {
 
   /** The failure of the tool for a problem with this server. */
   failure(problem: string): ToolFailure {
-    const { origin } = new URL(this.#options.baseUrl);
     return new ToolFailure(
-      `could not reach the advisory source ${origin}: ${problem}; set ADVISORY_SOURCE to a reachable OSV server or to a folder of OSV files`,
+      `could not reach the advisory source ${this.#baseUrl.origin}: ${problem}; set ADVISORY_SOURCE to a reachable OSV server or to a folder of OSV files`,
     );
   }
 
   async #attempt(path: string, body: unknown): Promise<Attempt> {
-    const { baseUrl, timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
     try {
-      const response = await this.#options.fetch(`${baseUrl.replace(/\/+$/, '')}${path}`, {
+      const response = await this.#options.fetch(`${this.#baseUrl.href.replace(/\/+$/, '')}${path}`, {
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         body: body === undefined ? undefined : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
       });
