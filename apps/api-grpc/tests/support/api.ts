@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config.ts';
 import { createApp } from '../../src/create-app.ts';
 import type { ApiGrpc } from '../../src/create-app.ts';
 import { StorageDouble } from './storage-double.ts';
+import { startStorageProcess } from './storage-process.ts';
 
 export type Scans = RpcClient<typeof scan.ScanServiceService>;
 export type Organizations = RpcClient<typeof organization.OrganizationServiceService>;
@@ -27,9 +28,11 @@ export interface ApiOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A second server on the first one's database and storage. */
   readonly beside?: Api;
+  /** Whether the storage service is the real one, as a process, and not the double. */
+  readonly realStorage?: boolean;
 }
 
-export async function startApi(t: Teardown, { env = {}, beside }: ApiOptions = {}): Promise<Api> {
+export async function startApi(t: Teardown, { env = {}, beside, realStorage = false }: ApiOptions = {}): Promise<Api> {
   const database = beside?.database ?? (await testDatabase(t));
   const storage = beside?.storage ?? new StorageDouble();
   const settings = loadConfig({
@@ -40,13 +43,15 @@ export async function startApi(t: Teardown, { env = {}, beside }: ApiOptions = {
     GIT_ALLOWED_PROTOCOLS: 'https,ssh,file',
     ...env,
   });
-  const app = await createApp({ ...settings, database: database.config }, { storage, log: silentLogger });
+  const endpoint = realStorage ? await startStorageProcess(t, database) : null;
+  const config = { ...settings, database: database.config, storage: { ...settings.storage, ...(endpoint === null ? {} : { endpoint }) } };
+  const app = await createApp(config, { ...(realStorage ? {} : { storage }), log: silentLogger });
   await app.start();
   t.teardown(() => app.stop());
-  const endpoint = { host: '127.0.0.1', port: app.grpcPort };
-  const scans = new RpcClient(scan.ScanServiceService, endpoint);
-  const organizations = new RpcClient(organization.OrganizationServiceService, endpoint);
-  const projects = new RpcClient(organization.ProjectServiceService, endpoint);
+  const address = { host: '127.0.0.1', port: app.grpcPort };
+  const scans = new RpcClient(scan.ScanServiceService, address);
+  const organizations = new RpcClient(organization.OrganizationServiceService, address);
+  const projects = new RpcClient(organization.ProjectServiceService, address);
   t.teardown(() => [scans, organizations, projects].forEach((client) => client.close()));
   return { app, database, storage, scans, organizations, projects };
 }
