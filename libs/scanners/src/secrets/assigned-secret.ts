@@ -41,6 +41,8 @@ export function* assignedSecrets(text: string, path: string): Generator<SecretRa
     const { word, quoted, bare } = match.groups as Record<string, string | undefined>;
     if (quoted === undefined && !bareValues) continue;
     const value = (quoted ?? bare)!;
+    // `AWS::ApiGateway::ApiKey` is the name of a type.
+    if (/::\w*$/.test(text.slice(Math.max(0, match.index - 40), match.index))) continue;
     if (!looksSecret(value, /^pass|^pwd/i.test(word!))) continue;
     const start = match.index + match[0].lastIndexOf(value);
     yield { start, end: start + value.length };
@@ -56,5 +58,7 @@ function looksSecret(value: string, isPassword: boolean): boolean {
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z0-9]/].filter((kind) => kind.test(value)).length;
   if (isPassword) return kinds >= 3 || (kinds === 2 && /\d/.test(value) && entropyOf(value) >= 3);
   const isHexadecimal = /^[0-9a-f]+$/i.test(value);
-  return value.length >= 16 && /\d/.test(value) && /[a-zA-Z]/.test(value) && entropyOf(value) >= (isHexadecimal ? 3 : 3.5);
+  return (
+    value.length >= (isHexadecimal ? 20 : 16) && /\d/.test(value) && /[a-zA-Z]/.test(value) && entropyOf(value) >= (isHexadecimal ? 3 : 3.5)
+  );
 }

@@ -9,6 +9,9 @@ const reference = /\$\{|\{\{|\$\(|%\(\w|^%\w+%$|#\{|^\$\w|^<%|^@\w+@$|^!\w/;
 const wellKnown =
   /^(?:pass(?:word|wd|wort)?|pwd|pw|secret|token|key|admin|root|user(?:name)?|guest|postgres(?:ql)?|mysql|mariadb|mongo|redis|rabbitmq|minio(?:admin)?|sa|app|web|dev|local(?:host)?|qwerty|letmein|welcome|hunter2|abc|string|value|foo|bar|baz)[\d!@#._-]{0,5}$/i;
 
+/** `somepassword`, `passwordhere`: words about a password. */
+const aboutPasswords = /^[a-z]*pass(?:word|wd|phrase)?[a-z]*$/i;
+
 /** Whether the value refers to one kept elsewhere rather than being one. */
 export function isReference(value: string): boolean {
   return reference.test(value);
@@ -22,7 +25,12 @@ export function isPlaceholder(value: string): boolean {
 /** Stricter, for a password of which nothing but its place is known. */
 export function isWeakOrPlaceholderPassword(value: string): boolean {
   return (
-    isReference(value) || placeholderWords.test(value) || wellKnown.test(value) || new Set(value).size < 4 || longestSequence(value) >= 6
+    isReference(value) ||
+    placeholderWords.test(value) ||
+    wellKnown.test(value) ||
+    aboutPasswords.test(value) ||
+    new Set(value).size < 4 ||
+    longestSequence(value) >= 6
   );
 }
 

@@ -23,6 +23,9 @@ const maxFileBytes = 10 * 1024 * 1024;
 /** Characters up to which the slower searches, those without a form to go by, are made. */
 const maxThoroughLength = 1024 * 1024;
 
+/** Files that are read ahead; with the largest ones they fit into the scanner's memory. */
+const filesAhead = 8;
+
 /** Only what others wrote: unlike code to be mended, a secret in generated files or editor settings is as good as any. */
 const ignoredFolders: ReadonlySet<string> = new Set([
   ...['.git', '.hg', '.svn', 'node_modules', 'bower_components', 'jspm_packages', 'vendor', 'third_party'],
@@ -39,8 +42,14 @@ const mediaNames =
 const testPath =
   /(?:^|\/)(?:tests?|__tests__|__mocks__|specs?|fixtures?|testdata|test-?resources|mocks?|stubs?|examples?|samples?|demos?|docs?)\/|[._-](?:test|spec|mock|fixture|stories)s?\.[\w.]+$|(?:^|\/)test_[^/]+\.py$|_test\.go$|(?:Test|Spec|IT)\.(?:java|kt|scala|groovy)$/;
 
-/** Kinds that tests make for themselves. */
-const madeForTests: ReadonlySet<string> = new Set(['private-key', 'jwt', 'url-credentials', 'connection-string-password']);
+/** Where people show how something is written. */
+const documentPath = /\.(?:md|mdx|rst|adoc|txt)$/i;
+
+/** Kinds that tests make for themselves, and documents make up. */
+const madeUp: ReadonlySet<string> = new Set([
+  ...['private-key', 'putty-private-key', 'age-secret-key', 'jwt'],
+  ...['url-credentials', 'connection-string-password', 'assigned-secret'],
+]);
 
 /** Changes with the table of patterns. */
 export function rulesVersion(): string {
@@ -59,10 +68,9 @@ export async function* scan({ sourceDir, options, progress, remark }: BuiltinTas
     wants: (_path: string, name: string) => !mediaNames.test(name),
     onSkip: () => (skipped += 1),
   };
-  for await (const file of walkSource(sourceDir, walk)) {
+  for await (const { path, text } of readAhead(walkSource(sourceDir, walk))) {
     files += 1;
-    const text = await readText(file);
-    if (text !== null) yield* scanText(text, file.path, options.hashKey);
+    if (text !== null) yield* scanText(text, path, options.hashKey);
     // How many there will be is unknown; the fraction nears 1 and never reaches it.
     progress(1 - 1 / (1 + files / 2000));
   }
@@ -116,7 +124,17 @@ async function findSecrets(text: string, path: string): Promise<SecretMatch[]> {
 }
 
 function severityAt(path: string, ruleId: string, severity: Severity): Severity {
-  return madeForTests.has(ruleId) && testPath.test(path) ? 'low' : severity;
+  return madeUp.has(ruleId) && (testPath.test(path) || documentPath.test(path)) ? 'low' : severity;
+}
+
+/** The files in their order, a few of them read while one is searched: most of a scan's time would be waiting for the disk. */
+async function* readAhead(files: AsyncIterable<SourceFile>): AsyncGenerator<{ readonly path: string; readonly text: string | null }, void> {
+  const reading: Promise<{ path: string; text: string | null }>[] = [];
+  for await (const file of files) {
+    reading.push(readText(file).then((text) => ({ path: file.path, text })));
+    if (reading.length >= filesAhead) yield await reading.shift()!;
+  }
+  for (const each of reading) yield await each;
 }
 
 /** Null for what is not text. UTF-16 with its byte order mark, as Windows tools write it, is. */

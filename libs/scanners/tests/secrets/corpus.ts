@@ -159,5 +159,7 @@ export const lookAlikes: readonly string[] = [
   'passwordHash = "$2b$10$' + chars(53, 'bcrypt') + '"',
   'csrfTokenHeader: "X-CSRF-TOKEN-2"',
   'const accessToken = await client.fetchToken({ retries: 3 });',
+  '"AWS::ApiGateway::ApiKey": "' + chars(32, 'type', 'hexadecimal') + '"',
+  'parse("postgres://someuser:somepassword@somehost:381/db")',
   'task-' + chars(32, 'task', 'hexadecimal'),
 ];
