@@ -25,9 +25,21 @@ export interface LocalDispatchConfig {
   readonly stopRunsOnExit: boolean;
 }
 
-/** What a runner needs of its surroundings: programs, proxies, certificates, the agent of a Git over SSH. */
+/** What a runner needs of its surroundings: programs, proxies, certificates, the agent of a Git over SSH, compiled code. */
 const surroundings = [
-  ...['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
+  ...[
+    'NODE_COMPILE_CACHE',
+    'PATH',
+    'HOME',
+    'USER',
+    'LANG',
+    'LC_ALL',
+    'TZ',
+    'SSH_AUTH_SOCK',
+    'SSL_CERT_FILE',
+    'SSL_CERT_DIR',
+    'NODE_EXTRA_CA_CERTS',
+  ],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
 ];
 /** A deployment's own settings of runners and scanners, handed on as they are. */

@@ -130,7 +130,7 @@ export class LocalJobDispatcher implements JobDispatcher {
     const folder = runFolder(job.workDir);
     const supervisor = await busyAsUnavailable(async () => {
       await createRunFolder(folder);
-      return await SupervisorProcess.start(folder.supervisorLog);
+      return await SupervisorProcess.start(folder.supervisorLog, this.#options.environment['NODE_COMPILE_CACHE']);
     });
     try {
       if (await this.#jobs.claim(scope, job.jobName, supervisor.identity)) supervisor.instruct(this.#instructions(spec, job));
