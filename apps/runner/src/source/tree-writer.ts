@@ -85,7 +85,7 @@ export class TreeWriter {
   #pathOf(name: string): string {
     const unified = name.replaceAll('\\', '/');
     const segments = unified.split('/').filter((segment) => segment !== '' && segment !== '.');
-    if (/^(?:\/|[A-Za-z]:)/.test(unified) || segments.includes('..') || unified.includes('\0')) {
+    if (/^(?:\/|[A-Za-z]:\/)/.test(unified) || segments.includes('..') || unified.includes('\0')) {
       throw new RunFailure(
         'source_invalid',
         `the source holds the path ${JSON.stringify(name.slice(0, 100))}, which leads out of it; pack it with relative paths`,
