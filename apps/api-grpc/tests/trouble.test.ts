@@ -141,6 +141,16 @@ test('a message above the limit is refused, one below is taken', async (t) => {
   t.is(await codeOf(t, send(70_000)), 'resource_exhausted');
 });
 
+test('a request that is wrong all over is answered by its first mistakes, in a size that every client takes', async (t) => {
+  const findings = Array.from({ length: 5000 }, () => aFinding({ severity: 0, title: '', scanType: 0, cvssScore: 99 }));
+  const request = scan.CreateFindingsRequest.create({ scanId: newId(), findings });
+  const error = await t.throwsAsync<DomainError>(api.scans.call('createFindings', request));
+  t.is(error?.code, 'invalid_argument');
+  t.is(error?.violations.length, 25);
+  t.is(error?.violations[0]?.field, 'findings[0].scan_type');
+  t.true(error!.message.length + JSON.stringify(error!.violations).length * 1.34 < 8000);
+});
+
 test('counts its calls by method and code', async (t) => {
   await t.throwsAsync(api.scans.call('getScan', { id: newId() }));
   const metrics = await metricsOf(api);

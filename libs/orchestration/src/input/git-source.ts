@@ -33,7 +33,7 @@ function problemOfGitUrl(text: string, allowed: readonly GitProtocol[]): string 
     return 'is not a Git URL; give https://host/path, ssh://user@host/path or user@host:path';
   }
   if (!(allowed as readonly string[]).includes(protocol)) {
-    return `has the protocol ${JSON.stringify(protocol)}; this deployment allows ${allowed.join(', ')}`;
+    return `has the protocol ${JSON.stringify(protocol.slice(0, 20))}; this deployment allows ${allowed.join(', ')}`;
   }
   return scpLike.test(text) ? null : problemOfParsed(new URL(text));
 }
@@ -59,7 +59,6 @@ function problemOfParsed(url: URL): string | null {
 
 /** The rules of git-check-ref-format(1), and no leading dash, which a command line would take for an option. */
 function isRefName(text: string): boolean {
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^[-/]|[/.]$|^@$/.test(text)) return false;
   return text.split('/').every((component) => !component.startsWith('.') && !component.endsWith('.lock'));
 }

@@ -19,12 +19,13 @@ export interface TextRules {
   readonly form?: { readonly pattern: RegExp; readonly description: string };
 }
 
-// eslint-disable-next-line no-control-regex
 const controlCharacters = /[\u0000-\u001f\u007f]/;
+/** They travel in the trailers, of which gRPC clients take 8 KiB, twice: as text and as details. */
+const maxViolations = 25;
 const sha256Form = { pattern: /^[0-9a-f]{64}$/, description: 'the lower-case hexadecimal form of a SHA-256, 64 digits' };
 
 /**
- * Reads a request's fields and gathers every violation, so that one answer names them all. Fields are named as the proto
+ * Reads a request's fields and gathers the violations, so that one answer names them all (the first 25). Fields are named as the proto
  * names them, for example `scan_types[0]`. What a method answers after a violation only has the right type.
  */
 export class RequestReader {
@@ -98,8 +99,7 @@ export class RequestReader {
 
   /** Records a violation: what is wrong and how to mend it. */
   wrong(field: string, description: string): void {
-    // One hundred are enough to see the pattern; more would not fit into the trailers of an answer.
-    if (this.#violations.length < 100) this.#violations.push({ field, description });
+    if (this.#violations.length < maxViolations) this.#violations.push({ field, description });
   }
 
   /** @throws invalid_argument naming every field that was wrong */

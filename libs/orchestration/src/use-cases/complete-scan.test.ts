@@ -1,7 +1,19 @@
-import type { ToolStatus } from '@cloudscan/domain';
-import { aToolRun } from '@cloudscan/testing';
+import type { ToolRun, ToolStatus } from '@cloudscan/domain';
 import test from 'ava';
 import { failureOf } from './complete-scan.ts';
+
+function aToolRun(status: ToolStatus, errorMessage = ''): ToolRun {
+  const run = {
+    name: 'semgrep',
+    version: '1.0.0',
+    scanType: 'sast',
+    durationMs: 1,
+    findingsCount: 0,
+    exitCode: 0,
+    rulesVersion: '',
+  } as const;
+  return { ...run, status, errorMessage };
+}
 
 const cases: readonly [statuses: readonly ToolStatus[], complete: boolean, fail: boolean][] = [
   [['succeeded'], false, false],
@@ -16,13 +28,13 @@ const cases: readonly [statuses: readonly ToolStatus[], complete: boolean, fail:
 
 for (const [statuses, complete, fail] of cases) {
   test(`tools that ${statuses.join(', ')}: ${complete ? 'failed' : 'completed'}, strictly ${fail ? 'failed' : 'completed'}`, (t) => {
-    const tools = statuses.map((status) => aToolRun({ status }));
+    const tools = statuses.map((status) => aToolRun(status));
     t.is(failureOf(tools, 'complete') !== null, complete);
     t.is(failureOf(tools, 'fail') !== null, fail);
   });
 }
 
 test('a message of many failures is cut to what a scan holds', (t) => {
-  const tools = Array.from({ length: 50 }, () => aToolRun({ status: 'failed', errorMessage: 'x'.repeat(2000) }));
+  const tools = Array.from({ length: 50 }, () => aToolRun('failed', 'x'.repeat(2000)));
   t.is(failureOf(tools, 'complete')?.message.length, 4000);
 });
