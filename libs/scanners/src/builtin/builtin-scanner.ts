@@ -145,7 +145,8 @@ function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Rea
     scan: limits.scan,
   };
   return runProcess(process.execPath, nodeArguments(spec), {
-    cwd: limits.scan?.workDir,
+    // Not that of the caller, which may have removed the folder it stands in.
+    cwd: limits.scan?.workDir ?? import.meta.dirname,
     env: limits.env ?? {},
     timeoutMs: limits.timeoutMs,
     signal: limits.signal,
