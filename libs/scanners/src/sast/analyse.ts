@@ -74,9 +74,7 @@ function matchesOf(rules: readonly SastRule[], root: SgNode, flow: Flow): Match[
   const candidates = nodes.flatMap((node) =>
     rules.filter((rule) => rules.length === 1 || node.matches({ rule: rule.match })).map((rule) => ({ rule, node })),
   );
-  return candidates.filter(
-    ({ rule: { input }, node }) => input === undefined || inputsOf(node, input).some((expression) => hasTrait(expression, input, flow)),
-  );
+  return candidates.filter(({ rule, node }) => rule.input === undefined || hasInput(node, rule.input, flow));
 }
 
 function inputsOf(node: SgNode, { at }: RuleInput): SgNode[] {
@@ -95,7 +93,11 @@ function inputsOf(node: SgNode, { at }: RuleInput): SgNode[] {
   return at.argument === 'any' ? positional : positional.slice(at.argument, at.argument + 1);
 }
 
-function hasTrait(expression: SgNode, { is, text, cleansers }: RuleInput, flow: Flow): boolean {
-  const value = flow.valueOf(expression, cleansers);
-  return is.some((trait) => value[trait]) && (text === undefined || text.test(value.text));
+function hasInput(node: SgNode, input: RuleInput, flow: Flow): boolean {
+  const { text, cleansers, requestOnlyIf } = input;
+  const traits = requestOnlyIf !== undefined && node.matches({ rule: requestOnlyIf }) ? (['request'] as const) : input.is;
+  return inputsOf(node, input).some((expression) => {
+    const value = flow.valueOf(expression, cleansers);
+    return traits.some((trait) => value[trait]) && (text === undefined || text.test(value.text));
+  });
 }

@@ -6,6 +6,8 @@ export interface FlowGrammar {
   /** Nodes that bind names on their left field to the value on their right field. */
   readonly bindings: Readonly<Record<string, { readonly left: string; readonly right: string }>>;
   readonly identifiers: ReadonlySet<string>;
+  /** Statements whose identifiers are imported names. */
+  readonly imports: readonly string[];
   readonly literals: ReadonlySet<string>;
   /** Text that may hold interpolations, and the kind of an interpolation. */
   readonly strings: ReadonlySet<string>;
@@ -51,6 +53,7 @@ const javascript: FlowGrammar = {
     augmented_assignment_expression: { left: 'left', right: 'right' },
     for_in_statement: { left: 'left', right: 'right' },
   },
+  imports: ['import_statement'],
   identifiers: new Set(['identifier', 'shorthand_property_identifier', 'shorthand_property_identifier_pattern']),
   literals: new Set(['number', 'true', 'false', 'null', 'undefined', 'regex', 'arrow_function', 'function_expression', 'class']),
   strings: new Set(['string', 'template_string']),
@@ -87,6 +90,7 @@ const python: FlowGrammar = {
     named_expression: { left: 'name', right: 'value' },
     for_statement: { left: 'left', right: 'right' },
   },
+  imports: ['import_statement', 'import_from_statement'],
   identifiers: new Set(['identifier']),
   literals: new Set(['integer', 'float', 'true', 'false', 'none', 'lambda', 'ellipsis']),
   strings: new Set(['string', 'concatenated_string']),
@@ -120,10 +124,11 @@ const java: FlowGrammar = {
     resource: { left: 'name', right: 'value' },
     enhanced_for_statement: { left: 'name', right: 'value' },
   },
+  imports: [],
   identifiers: new Set(['identifier']),
   literals: new Set([
     ...['decimal_integer_literal', 'hex_integer_literal', 'decimal_floating_point_literal', 'character_literal'],
-    ...['true', 'false', 'null_literal', 'class_literal', 'lambda_expression', 'method_reference', 'this'],
+    ...['true', 'false', 'null_literal', 'class_literal', 'lambda_expression', 'method_reference'],
   ]),
   strings: new Set(['string_literal']),
   interpolation: 'string_interpolation',
@@ -158,6 +163,7 @@ const go: FlowGrammar = {
     const_spec: { left: 'name', right: 'value' },
     range_clause: { left: 'left', right: 'right' },
   },
+  imports: [],
   identifiers: new Set(['identifier']),
   literals: new Set(['int_literal', 'float_literal', 'rune_literal', 'true', 'false', 'nil', 'iota', 'func_literal']),
   strings: new Set(['interpreted_string_literal', 'raw_string_literal']),

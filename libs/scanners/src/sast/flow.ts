@@ -30,6 +30,13 @@ interface Binding {
   scopeId: number | undefined;
 }
 
+interface Origin {
+  readonly parameter: Value | null;
+  readonly bindings: readonly Binding[];
+  /** Imported, or set up when the file was loaded and used in a function: no caller has a say in it. */
+  readonly isFixed: boolean;
+}
+
 /**
  * Where values come from within one file. It looks through assignments of the same function, and of the functions and the file around
  * it; not through calls of the file's own functions, nor at the order of statements: a name is worth the union of all it was ever given.
@@ -39,6 +46,7 @@ export class Flow {
   readonly #root: SgNode;
   readonly #grammar: FlowGrammar;
   #bindings: Map<string, Binding[]> | undefined;
+  #importedNames: ReadonlySet<string> | undefined;
 
   constructor(root: SgNode, grammar: FlowGrammar) {
     this.#root = root;
@@ -95,19 +103,21 @@ export class Flow {
     const origin = this.#originOf(node);
     if (origin === null) return unknown;
     const given = origin.bindings.map(({ value }) => this.#binding(value, context, depth));
-    return union(origin.parameter === null ? given : [origin.parameter, ...given]);
+    const value = union(origin.parameter === null ? given : [origin.parameter, ...given]);
+    return origin.isFixed && !value.request ? { ...constant, text: value.text } : value;
   }
 
-  /** Where a name was given its value: in the innermost function that binds it, or in the file. Null for what is imported or global. */
-  #originOf(node: SgNode): { readonly parameter: Value | null; readonly bindings: readonly Binding[] } | null {
+  /** Where a name was given its value: in the innermost function that binds it, or in the file. Null for what is global. */
+  #originOf(node: SgNode): Origin | null {
     const name = node.text();
     const all = this.#bindingsOf(name);
-    for (let scope = this.#enclosingFunction(node); ; scope = this.#enclosingFunction(scope)) {
+    const innermost = this.#enclosingFunction(node);
+    for (let scope = innermost; ; scope = this.#enclosingFunction(scope)) {
       const scopeId = (scope ?? this.#root).id();
       const bindings = all.filter((binding) => (binding.scopeId ??= this.#scopeIdOf(binding.value)) === scopeId);
       const parameter = scope === null ? null : parameterNamed(scope, name, this.#grammar);
-      if (bindings.length > 0 || parameter !== null) return { parameter, bindings };
-      if (scope === null) return null;
+      if (bindings.length > 0 || parameter !== null) return { parameter, bindings, isFixed: scope === null && innermost !== null };
+      if (scope === null) return this.#imports.has(name) ? { parameter: null, bindings: [], isFixed: true } : null;
     }
   }
 
@@ -153,9 +163,8 @@ export class Flow {
     const whole = node.field(this.#grammar.members[kind]!);
     if (whole === null) return unknown;
     const lastName = node.text().slice(node.text().lastIndexOf('.') + 1);
-    if (constantName.test(lastName)) return constant;
-    const value = this.#evaluate(whole, context, depth + 1);
-    return value.request ? value : unknown;
+    if (constantName.test(lastName) || /^(?:length|size)$/.test(lastName)) return constant;
+    return { ...this.#evaluate(whole, context, depth + 1), built: false, text: '' };
   }
 
   #isSource(node: SgNode): boolean {
@@ -186,6 +195,14 @@ export class Flow {
   #bindingsOf(name: string): readonly Binding[] {
     this.#bindings ??= this.#collectBindings();
     return this.#bindings.get(name) ?? [];
+  }
+
+  get #imports(): ReadonlySet<string> {
+    const kinds = this.#grammar.imports.map((kind) => ({ kind }));
+    this.#importedNames ??= new Set(
+      kinds.length === 0 ? [] : this.#root.findAll({ rule: { any: kinds } }).flatMap((statement) => namesIn(statement, this.#grammar)),
+    );
+    return this.#importedNames;
   }
 
   #collectBindings(): Map<string, Binding[]> {

@@ -38,6 +38,8 @@ export interface RuleInput {
   readonly is: readonly InputTrait[];
   /** Must match the constant text in the expression. */
   readonly text?: RegExp;
+  /** Where the match also fits this, only what comes from a request counts: a statement with parameters of its own, for example. */
+  readonly requestOnlyIf?: AstRule;
   /** Calls whose result is harmless here, matched against the callee. */
   readonly cleansers?: RegExp;
 }

@@ -14,12 +14,18 @@ export const goInjectionRules = rulesFor('go', [
     match: go.call(
       '.*\\.(?:Query|QueryRow|QueryContext|QueryRowContext|Exec|ExecContext|Prepare|PrepareContext|Raw|Queryx|QueryRowx|MustExec|Select|Get|NamedExec|Where)',
     ),
-    input: { at: { argument: 'any' }, is: ['built'], text: sqlText },
+    input: {
+      at: { argument: 'any' },
+      is: ['built'],
+      text: sqlText,
+      requestOnlyIf: { has: { field: 'arguments', has: { kind: 'variadic_argument' } } },
+    },
     matches: [
       'package a\nfunc f(id string) { db.Query("SELECT * FROM users WHERE id = " + id) }',
       'package a\nfunc f(name string) { q := fmt.Sprintf("SELECT * FROM users WHERE name = \'%s\'", name); db.QueryRowContext(ctx, q) }',
     ],
     clean: [
+      'package a\nfunc f(where string, args []any) { db.Query("SELECT * FROM t WHERE "+where, args...) }',
       'package a\nfunc f(id string) { db.Query("SELECT * FROM users WHERE id = $1", id) }',
       'package a\nconst table = "users"\nfunc f() { db.Query("SELECT * FROM " + table) }',
       'package a\nfunc f(id string) { cache.Get("user:" + id) }',

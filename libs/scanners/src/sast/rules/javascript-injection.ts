@@ -17,14 +17,20 @@ export const javascriptInjectionRules = rulesFor('javascript', [
       at: { argument: 0 },
       is: ['built'],
       text: sqlText,
+      requestOnlyIf: {
+        has: { field: 'arguments', has: { nthChild: 2, any: [{ kind: 'array' }, { kind: 'identifier' }, { kind: 'member_expression' }] } },
+      },
       cleansers: /(?:^|\.)(?:escape|escapeId|escapeIdentifier|escapeLiteral|quoteIdentifier)$/,
     },
     matches: [
+      'db.query(`SELECT * FROM users ORDER BY ${req.query.order} LIMIT $1`, [limit]);',
+      'function find(name) { connection.query("SELECT * FROM t WHERE name = \'" + name + "\'", (error, rows) => done(rows)); }',
       'db.query("SELECT * FROM users WHERE id = " + req.params.id);',
       "await pool.query(`UPDATE users SET name = '${name}' WHERE id = 1`);",
       'function find(name) { let sql = "SELECT * FROM t"; sql += " WHERE name = \'" + name + "\'"; return db.all(sql); }',
     ],
     clean: [
+      'function list(where, values) { return db.query(`SELECT * FROM users WHERE ${where}`, values); }',
       'db.query("SELECT * FROM users WHERE id = $1", [req.params.id]);',
       'const TABLE = "users"; db.query(`SELECT * FROM ${TABLE} WHERE id = ?`, [id]);',
       'const limit = 10; db.query("SELECT * FROM users LIMIT " + limit);',

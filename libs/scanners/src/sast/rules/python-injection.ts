@@ -15,6 +15,7 @@ export const pythonInjectionRules = rulesFor('python', [
       at: { argument: 0 },
       is: ['built'],
       text: sqlText,
+      requestOnlyIf: { has: { field: 'arguments', has: { nthChild: 2, not: { kind: 'comment' } } } },
       cleansers: /(?:^|\.)(?:Identifier|Literal|quote_ident|quote_name|escape_string)$/,
     },
     matches: [
@@ -24,6 +25,7 @@ export const pythonInjectionRules = rulesFor('python', [
       'User.objects.raw("SELECT * FROM app_user WHERE id = " + request.GET["id"])',
     ],
     clean: [
+      'def find(where, values):\n    cursor.execute(f"SELECT * FROM t WHERE {where}", values)',
       'cursor.execute("SELECT * FROM users WHERE name = %s", (name,))',
       'TABLE = "users"\ncursor.execute(f"SELECT * FROM {TABLE} WHERE id = %s", (1,))',
       'cursor.execute("SELECT * FROM t LIMIT %d" % int(limit))',
