@@ -80,7 +80,7 @@ export async function createApp(config: DispatcherConfig, overrides: Overrides =
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   });
   const preempt = config.jobs.local.stopRunsOnExit ? () => local.preemptAll() : null;
-  return new App({ log, database, caching, queue, dispatcher, admission, ops, preempt });
+  return new App({ log, database, caching, queue, local, dispatcher, admission, ops, preempt });
 }
 
 interface Parts {
@@ -88,6 +88,7 @@ interface Parts {
   readonly database: Database;
   readonly caching: Caching;
   readonly queue: PgBossQueue;
+  readonly local: LocalJobDispatcher;
   readonly dispatcher: Dispatcher;
   readonly admission: PeriodicTask;
   readonly ops: OpsServer;
@@ -124,7 +125,8 @@ class App implements DispatcherApp {
   }
 
   async start(): Promise<void> {
-    const { log, caching, queue, dispatcher, admission, ops } = this.#parts;
+    const { log, caching, queue, local, dispatcher, admission, ops } = this.#parts;
+    await local.prepare();
     await ops.start();
     await Promise.all([queue.start(), caching.start()]);
     await dispatcher.start();

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
@@ -55,6 +56,14 @@ test('a wrong configuration is named and ends the process with 2', async (t) => 
   t.is(exitCode, 2);
   t.regex(output, /JOB_DISPATCHER is "kubernetes", which this version cannot dispatch to; set it to local/);
   t.regex(output, /DISPATCHER_CONCURRENCY is "0"; set it to a whole number from 1 to 1000/);
+});
+
+test('a work folder that cannot be made ends the process before it takes a message', async (t) => {
+  const fixture = await DispatcherFixture.create(t);
+  await writeFile(`${fixture.workRoot}/taken`, '');
+  const child = startProcess(t, fixture.environment('exit 0', { LOCAL_WORK_DIR: `${fixture.workRoot}/taken/work` }));
+  await once(child, 'close');
+  t.is(child.exitCode, 1);
 });
 
 test('a database that is not there ends the process with one sentence', async (t) => {

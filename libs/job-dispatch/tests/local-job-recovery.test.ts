@@ -38,20 +38,23 @@ test('a runner that is killed was lost, and its scanners go with it', async (t) 
   t.deepEqual(await fixture.processesOf(jobName), []);
 });
 
-test('an end that its supervisor could not record is found in the folder', async (t) => {
+test('an end that its supervisor could not record is found in the folder, whether that still tries or not', async (t) => {
   const fixture = await localJobsFixture(t);
   const dispatcher = fixture.dispatcher(busy);
-  const { jobName } = await fixture.insert(aJobSpec());
-  await fixture.jobs.claim(scope, jobName, { pid: 2 ** 22 - 1, startedAt: 'long ago' });
-  await mkdir(fixture.workDirOf(jobName));
-  const end = { phase: 'succeeded', exitCode: 0, signal: null, condition: null, logTail: 'bye', at: new Date(5000) };
-  await writeFile(join(fixture.workDirOf(jobName), 'outcome.json'), JSON.stringify(end));
-  t.like(await dispatcher.get(jobName), {
-    phase: 'succeeded',
-    reason: null,
-    evidence: { exitCode: 0, logTail: 'bye' },
-    endedAt: new Date(5000),
-  });
+  const supervisor = spawn('sleep', ['600']);
+  for (const mark of [{ pid: 2 ** 22 - 1, startedAt: 'long ago' }, identifyProcess(supervisor.pid!)!]) {
+    const { jobName } = await fixture.insert(aJobSpec());
+    await fixture.jobs.claim(scope, jobName, mark);
+    await mkdir(fixture.workDirOf(jobName));
+    const end = { phase: 'succeeded', exitCode: 0, signal: null, condition: null, logTail: 'bye', at: new Date(5000) };
+    await writeFile(join(fixture.workDirOf(jobName), 'outcome.json'), JSON.stringify(end));
+    const status = await dispatcher.get(jobName);
+    t.like(status, { phase: 'succeeded', reason: null, evidence: { exitCode: 0, logTail: 'bye' }, endedAt: new Date(5000) });
+    const gone = mark.pid === supervisor.pid ? once(supervisor, 'exit') : null;
+    await dispatcher.delete(jobName);
+    await gone;
+    t.false(isRunning(mark));
+  }
 });
 
 test('a Job whose dispatcher was killed before it had a supervisor waits for the next try, and is lost after a while', async (t) => {

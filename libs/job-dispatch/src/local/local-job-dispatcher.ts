@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { access, constants, mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemScope } from '@cloudscan/auth';
 import type { DatabaseConfig } from '@cloudscan/database';
@@ -64,6 +64,12 @@ export class LocalJobDispatcher implements JobDispatcher {
     this.#options = options;
   }
 
+  /** Makes the work folder. Throws the file system's error when this user cannot write there. */
+  async prepare(): Promise<void> {
+    await mkdir(this.#options.workRoot, { recursive: true, mode: 0o700 });
+    await access(this.#options.workRoot, constants.W_OK);
+  }
+
   async create(spec: JobSpec): Promise<JobHandle> {
     const { scanId, organizationId, attempt } = spec;
     const jobName = jobNameOf(scanId, attempt);
@@ -100,6 +106,8 @@ export class LocalJobDispatcher implements JobDispatcher {
     await this.cancel(jobName);
     const job = await this.#jobs.find(scope, jobName);
     if (job === null) return;
+    // All that it may still do is to record an end that is recorded.
+    if (job.supervisor !== null) signalProcess(job.supervisor, 'SIGKILL');
     // The record goes last: a folder without a record is an orphan, a record without a folder can be deleted again.
     await removeRunFolder(job.workDir);
     await this.#jobs.delete(scope, jobName);
@@ -164,7 +172,11 @@ export class LocalJobDispatcher implements JobDispatcher {
       const age = this.#clock.now().getTime() - job.createdAt.getTime();
       return age < this.#options.launchGraceMs ? job : this.#settle(job, 'NeverStarted');
     }
-    if (isRunning(job.supervisor)) return job;
+    if (isRunning(job.supervisor)) {
+      // It may not find the database, for example because that came back at another port.
+      const end = await readOutcome(runFolder(job.workDir));
+      return end === null ? job : this.#jobs.end(scope, job.jobName, end);
+    }
     // It may have recorded the end, and ended, since the record was read.
     const current = await this.#jobs.find(scope, job.jobName);
     return current === null || hasEnded(current) ? current : this.#settle(current, 'SupervisorLost');
