@@ -37,6 +37,12 @@ test('a queued scan without a Job was not dispatched, a running one has lost it'
   t.deepEqual(plan([aScan({ status: 'running' })], []), [{ kind: 'lost', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
 });
 
+test('a queued scan that is without a Job for longer than a Job may run cannot be dispatched', (t) => {
+  const admittedAt = new Date(now.getTime() - policy.deadlineMs - 1);
+  t.deepEqual(plan([aScan({ admittedAt })], []), [{ kind: 'undispatchable', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
+  t.is(plan([aScan({ admittedAt, status: 'running' })], [])[0]?.kind, 'lost');
+});
+
 test('a Job that has ended, in whatever way, waits for the report of its end', (t) => {
   for (const phase of ['succeeded', 'failed'] as const) {
     t.deepEqual(plan([aScan({ status: 'running' })], [aJob({ phase })]), [{ kind: 'ended', jobName: `scan-${scanId}-1`, graceMs: 3000 }]);

@@ -7,7 +7,7 @@ export interface SweepPolicy {
   readonly dispatchGraceMs: number;
   /** Milliseconds that a report on its way has: a Job may end a moment before its CompleteScan arrives, and the other way round. */
   readonly endGraceMs: number;
-  /** Milliseconds that a Job may run, with the time that the platform needs to end it itself. */
+  /** Milliseconds that a Job may wait, and then run, with the time that the platform needs to end it itself. */
   readonly deadlineMs: number;
 }
 
@@ -15,6 +15,8 @@ export interface SweepPolicy {
 export type Misfit =
   /** Queued and admitted, but nothing runs: its dispatch was lost. */
   | { readonly kind: 'undispatched'; readonly jobName: string; readonly graceMs: number; readonly scan: ActiveScan }
+  /** Queued and admitted for so long without a Job that dispatching it again does not help. */
+  | { readonly kind: 'undispatchable'; readonly jobName: string; readonly graceMs: number; readonly scan: ActiveScan }
   /** Running, but its Job has vanished. */
   | { readonly kind: 'lost'; readonly jobName: string; readonly graceMs: number; readonly scan: ActiveScan }
   /** Its Job has ended, and nobody said so. */
@@ -40,11 +42,14 @@ export function planSweep(
 }
 
 function misfitOf(scan: ActiveScan, jobName: string, job: JobStatus | undefined, now: Date, policy: SweepPolicy): Misfit | null {
-  if (job === undefined)
-    return { kind: scan.status === 'queued' ? 'undispatched' : 'lost', jobName, graceMs: policy.dispatchGraceMs, scan };
+  const isLate = (since: Date): boolean => now.getTime() - since.getTime() > policy.deadlineMs;
+  if (job === undefined) {
+    const graceMs = policy.dispatchGraceMs;
+    if (scan.status === 'running') return { kind: 'lost', jobName, graceMs, scan };
+    return { kind: isLate(scan.admittedAt) ? 'undispatchable' : 'undispatched', jobName, graceMs, scan };
+  }
   if (hasEnded(job)) return { kind: 'ended', jobName, graceMs: policy.endGraceMs, scan };
-  const sinceMs = now.getTime() - (job.startedAt ?? job.createdAt).getTime();
-  return sinceMs > policy.deadlineMs ? { kind: 'overdue', jobName, graceMs: 0, scan } : null;
+  return isLate(job.startedAt ?? job.createdAt) ? { kind: 'overdue', jobName, graceMs: 0, scan } : null;
 }
 
 export function hasEnded({ phase }: JobStatus): boolean {

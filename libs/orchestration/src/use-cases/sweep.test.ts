@@ -221,6 +221,22 @@ test('a running scan whose Job has vanished is lost after the grace', async (t) 
   t.like(world.ends[0], { scanId: id, reason: 'runner_lost', evidence: null });
 });
 
+test('a scan that cannot be dispatched, or whose Job never starts, gives way in the end and is told why', async (t) => {
+  const world = new World();
+  const without = world.scan();
+  const waiting = world.scan();
+  world.job(waiting, { phase: 'pending', startedAt: null });
+  await world.sweep(60_001);
+  await world.sweep(15_000);
+  t.deepEqual(
+    world.ends.map(({ scanId, reason }) => [scanId, reason]).toSorted(),
+    [
+      [without.id, 'unschedulable'],
+      [waiting.id, 'unschedulable'],
+    ].toSorted(),
+  );
+});
+
 test('a Job over its deadline is stopped, and its scan has failed with that reason', async (t) => {
   const world = new World();
   const scan = world.scan({ status: 'running' });

@@ -87,6 +87,9 @@ export class Sweep {
       case 'undispatched':
         if (job === null && (await system.redispatch(scope, misfit.scan.id, misfit.scan.attempt))) tally.redispatched += 1;
         return;
+      case 'undispatchable':
+        if (job === null) await this.#end(misfit.scan, 'unschedulable', null, tally);
+        return;
       case 'lost':
         if (job === null) await this.#end(misfit.scan, 'runner_lost', null, tally);
         return;
@@ -97,7 +100,7 @@ export class Sweep {
       case 'overdue':
         if (job === null || hasEnded(job)) return;
         await jobs.cancel(job.jobName);
-        await this.#end(misfit.scan, 'deadline_exceeded', await jobs.get(job.jobName), tally);
+        await this.#end(misfit.scan, job.phase === 'pending' ? 'unschedulable' : 'deadline_exceeded', await jobs.get(job.jobName), tally);
         return this.#remove(job, tally);
       case 'stray':
         return job === null ? undefined : this.#remove(job, tally);
