@@ -5,6 +5,7 @@ import type { Environment } from '@cloudscan/config';
 import type { scan as wire } from '@cloudscan/contracts';
 import { isAtLeast, isTerminal, severities } from '@cloudscan/domain';
 import type { ScanType, Severity } from '@cloudscan/domain';
+import { toolStatusOnWire } from '@cloudscan/grpc';
 import pc from 'picocolors';
 import { request } from 'undici';
 import { exitCodes, UsageError } from '../exit-codes.ts';
@@ -149,14 +150,20 @@ async function follow(server: ServerClients, scanId: string, progress: ProgressV
 async function report(server: ServerClients, scan: wire.Scan, options: ScanOptions, progress: ProgressView): Promise<ExitCode> {
   const status = statusOf(scan.status);
   await writeResult(await resultOf(server, scan, options), options.output);
-  for (const tool of scan.tools.filter(({ errorMessage }) => errorMessage !== ''))
-    progress.note(pc.yellow(`${tool.name}: ${tool.errorMessage}`));
+  // The table says it by itself.
+  const isShown = options.format === 'table' && options.output === undefined;
+  for (const tool of isShown ? [] : scan.tools.filter(hasFailed)) progress.note(pc.yellow(`${tool.name}: ${tool.errorMessage}`));
   if (status !== 'completed') {
     progress.note(pc.red(`the scan ${status === 'cancelled' ? 'was cancelled' : `failed: ${scan.errorMessage}`}`));
     return exitCodes.scanFailed;
   }
   if (options.output !== undefined) progress.note(`${summaryLine(scan)}; written to ${options.output}`);
   return reaches(scan, options.failOn) ? exitCodes.findings : exitCodes.clean;
+}
+
+function hasFailed(tool: wire.ToolRun): boolean {
+  const status = toolStatusOnWire.fromWire(tool.status);
+  return status === 'failed' || status === 'timed_out';
 }
 
 /** Whether a finding stands at or above the threshold. */

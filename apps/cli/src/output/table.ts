@@ -72,9 +72,7 @@ export function toolsTable(tools: readonly wire.ToolRun[]): string {
     const colour = status === 'succeeded' ? pc.green : status === 'skipped' ? pc.dim : pc.red;
     table.push([tool.name, tool.version, colour(status), `${(Number(tool.durationMs) / 1000).toFixed(1)} s`, String(tool.findingsCount)]);
   }
-  const problems = tools
-    .filter(({ errorMessage }) => errorMessage !== '')
-    .map(({ name, errorMessage }) => `  ${pc.red(name)}: ${errorMessage}`);
+  const problems = tools.filter(({ errorMessage }) => errorMessage !== '').map(({ name, errorMessage }) => `  ${name}: ${errorMessage}`);
   return [trimLines(table.toString()), ...problems].join('\n');
 }
 
