@@ -42,7 +42,6 @@ export function presentableFinding(finding: FindingDraft): FindingDraft {
     startColumn: position(finding.startColumn),
     endColumn: position(finding.endColumn),
     cvssScore: cvssScore >= 0 && cvssScore <= 10 ? cvssScore : 0,
-    // eslint-disable-next-line no-control-regex
     references: references
       .filter((each) => each !== '' && each.length <= maxReferenceLength && !/[\u0000-\u001f\u007f]/.test(each))
       .slice(0, maxReferences),

@@ -109,7 +109,6 @@ function throwIfNoneWorked(tools: readonly ToolRun[]): void {
 }
 
 function oneLine(text: string, max: number): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, max);
 }
 

@@ -81,7 +81,6 @@ function checkSource({ gitUrl, gitBranch, gitCommit, allowedProtocols }: SourceC
 
 /** git-check-ref-format(1), and nothing that a command line or refspec would read as more than a name. */
 function isRefName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^[-+/]|[/.]$|^@$/.test(name)) return false;
   return name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'));
 }

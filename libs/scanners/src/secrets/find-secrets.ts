@@ -89,8 +89,8 @@ function isExampleHost(text: string, end: number): boolean {
 
 /** A JWT (RFC 7519): header and payload are JSON objects, the header names an algorithm, and it is not the one of every tutorial. */
 function isSignedToken(token: string): boolean {
-  const [header, payload] = token.split('.').slice(0, 2).map(parseObject);
-  if (header == null || payload == null || typeof header.alg !== 'string' || header.alg === 'none') return false;
+  const [header = null, payload = null] = token.split('.').slice(0, 2).map(parseObject);
+  if (header === null || payload === null || typeof header.alg !== 'string' || header.alg === 'none') return false;
   return payload.sub !== '1234567890' && payload.name !== 'John Doe';
 }
 

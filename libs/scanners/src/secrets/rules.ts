@@ -91,7 +91,3 @@ export function ruleOf(id: string): SecretRule {
   const [name, severity, revokeIn] = table[id] ?? unnamed;
   return { id, name, severity, revokeIn, cweId: id.endsWith('private-key') || id === 'age-secret-key' ? 'CWE-321' : 'CWE-798' };
 }
-
-export function hasRule(id: string): boolean {
-  return Object.hasOwn(table, id);
-}
