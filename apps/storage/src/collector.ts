@@ -39,6 +39,7 @@ export class Collector {
   readonly #store: ObjectStore;
   readonly #lease: Lease;
   readonly #options: CollectorOptions;
+  #previous: Promise<unknown> = Promise.resolve();
 
   constructor(repository: ArtifactRepository, artifacts: Artifacts, store: ObjectStore, lease: Lease, options: CollectorOptions) {
     this.#repository = repository;
@@ -48,8 +49,14 @@ export class Collector {
     this.#options = options;
   }
 
-  /** One pass; null when another process collects. */
-  async runOnce(signal: AbortSignal): Promise<Collected | null> {
+  /** One pass, after any that runs already; null when another process collects. */
+  runOnce(signal: AbortSignal): Promise<Collected | null> {
+    const pass = this.#previous.then(() => this.#pass(signal));
+    this.#previous = pass.catch(() => undefined);
+    return pass;
+  }
+
+  async #pass(signal: AbortSignal): Promise<Collected | null> {
     if (!(await this.#lease.hold())) return null;
     const now = this.#options.now().getTime();
     const expired = await this.#repository.markExpired(new Date(now));

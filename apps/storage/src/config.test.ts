@@ -1,0 +1,47 @@
+import { ConfigError } from '@cloudscan/config';
+import test from 'ava';
+import { loadConfig } from './config.ts';
+
+const minimal = { STORAGE_DATA_DIR: '/data', STORAGE_SIGNING_KEY: 'x'.repeat(32) };
+
+test('needs a data folder and a signing key, and has defaults for the rest', (t) => {
+  const config = loadConfig(minimal);
+  t.deepEqual(config.grpc, { host: '127.0.0.1', port: 8082 });
+  t.deepEqual(config.edge, { host: '127.0.0.1', port: 8083 });
+  t.deepEqual(config.ops, { host: '127.0.0.1', port: 9090 });
+  t.is(config.publicUrl, null);
+  t.is(config.maxUploadBytes, 5 * 1024 ** 3);
+  t.is(config.retentionMs, 97 * 86_400_000);
+  t.deepEqual(config.collector, { intervalMs: 600_000, graceMs: 3_600_000 });
+});
+
+test('never prints the signing key', (t) => {
+  t.false(JSON.stringify(loadConfig(minimal)).includes('xxx'));
+});
+
+const wrong: readonly (readonly [variable: string, env: Record<string, string>])[] = [
+  ['STORAGE_DATA_DIR', { STORAGE_DATA_DIR: '' }],
+  ['STORAGE_SIGNING_KEY', { STORAGE_SIGNING_KEY: '' }],
+  ['STORAGE_SIGNING_KEY', { STORAGE_SIGNING_KEY: 'short' }],
+  ['STORAGE_BACKEND', { STORAGE_BACKEND: 's3' }],
+  ['STORAGE_GRPC_PORT', { STORAGE_GRPC_PORT: 'x' }],
+  ['STORAGE_HTTP_PORT', { STORAGE_HTTP_PORT: '70000' }],
+  ['STORAGE_PUBLIC_URL', { STORAGE_PUBLIC_URL: 'files.example' }],
+  ['STORAGE_PUBLIC_URL', { STORAGE_HTTP_HOST: '0.0.0.0' }],
+  ['STORAGE_GRPC_HOST', { STORAGE_GRPC_HOST: '0.0.0.0' }],
+  ['STORAGE_MAX_UPLOAD_BYTES', { STORAGE_MAX_UPLOAD_BYTES: '0' }],
+  ['RETENTION_DAYS', { RETENTION_DAYS: '-1' }],
+  ['STORAGE_COLLECT_INTERVAL_SECONDS', { STORAGE_COLLECT_INTERVAL_SECONDS: '0' }],
+  ['STORAGE_COLLECT_GRACE_SECONDS', { STORAGE_COLLECT_GRACE_SECONDS: '1h' }],
+];
+for (const [variable, env] of wrong) {
+  test(`names ${variable} and the remedy: ${JSON.stringify(env)}`, (t) => {
+    const error = t.throws(() => loadConfig({ ...minimal, ...env }), { instanceOf: ConfigError });
+    t.regex(error.message, new RegExp(`^${variable} .+; set it to .+$`));
+  });
+}
+
+test('listens for other machines when told twice', (t) => {
+  const { grpc } = loadConfig({ ...minimal, STORAGE_GRPC_HOST: '0.0.0.0', AUTH_DISABLED_ALLOW_NON_LOOPBACK: 'true' });
+  t.is(grpc.host, '0.0.0.0');
+});

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Secret } from '@cloudscan/config';
+import { storage } from '@cloudscan/contracts';
+import { DomainError } from '@cloudscan/domain';
+import { RpcClient } from '@cloudscan/grpc';
+import type { RequestOf } from '@cloudscan/grpc';
+import { silentLogger } from '@cloudscan/telemetry';
+import { FakeClock, newId, testDatabase } from '@cloudscan/testing';
+import type { Teardown, TestDatabase } from '@cloudscan/testing';
+import type { StorageConfig } from '../../src/config.ts';
+import { createApp } from '../../src/create-app.ts';
+import type { StorageApp } from '../../src/create-app.ts';
+
+export type Rpc = RpcClient<typeof storage.StorageServiceService>;
+type Service = typeof storage.StorageServiceService;
+type CreateRequest = RequestOf<Service['createArtifact']>;
+
+export interface TestStorage {
+  readonly app: StorageApp;
+  readonly rpc: Rpc;
+  readonly clock: FakeClock;
+  readonly config: StorageConfig;
+  readonly database: TestDatabase;
+}
+
+export const maxUploadBytes = 1_000_000;
+
+/** A storage service on free ports, with a database and a data folder of its own; its collector runs when it is told. */
+export async function startStorage(t: Teardown): Promise<TestStorage> {
+  const database = await testDatabase(t);
+  const config = configFor(database, newFolder(t));
+  const clock = new FakeClock(new Date());
+  const app = await createApp(config, { log: silentLogger, now: () => clock.now() });
+  t.teardown(() => app.stop());
+  await app.start();
+  // The pass with which every service starts.
+  await app.collector.runOnce(new AbortController().signal);
+  const rpc = new RpcClient(storage.StorageServiceService, { host: '127.0.0.1', port: app.grpcPort });
+  t.teardown(() => rpc.close());
+  return { app, rpc, clock, config, database };
+}
+
+export function newFolder(t: Teardown): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cloudscan-storage-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function configFor(database: TestDatabase, dataDir: string): StorageConfig {
+  const free = { host: '127.0.0.1', port: 0 };
+  return {
+    logLevel: 'silent',
+    grpc: free,
+    edge: free,
+    ops: free,
+    database: { ...database.storageConfig, maxConnections: 5 },
+    publicUrl: null,
+    dataDir,
+    signingKey: new Secret('a signing key of thirty-two bytes'),
+    maxUploadBytes,
+    retentionMs: 90 * 86_400_000,
+    collector: { intervalMs: 3_600_000, graceMs: 3_600_000 },
+  };
+}
+
+export function aRequest(overrides: Partial<CreateRequest> = {}): CreateRequest {
+  return {
+    scanId: newId(),
+    organizationId: newId(),
+    type: storage.ArtifactType.SOURCE_CODE,
+    filename: 'source.tar.gz',
+    contentType: 'application/gzip',
+    sizeBytes: 0n,
+    expiresInHours: 0,
+    sha256: '',
+    ...overrides,
+  };
+}
+
+/** Creates an artifact and uploads its bytes; answers its id. */
+export async function upload(rpc: Rpc, body: string, overrides: Partial<CreateRequest> = {}): Promise<string> {
+  const { artifact, uploadUrl, uploadHeaders } = await rpc.call('createArtifact', aRequest(overrides));
+  const { status } = await put(uploadUrl, body, uploadHeaders);
+  if (status !== 200) throw new Error(`the upload was answered with ${status}`);
+  return artifact!.id;
+}
+
+export async function put(url: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
+  const response = await fetch(url, { method: 'PUT', headers, body });
+  await response.arrayBuffer();
+  return response;
+}
+
+export async function download(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
+
+export function getArtifact(rpc: Rpc, id: string, overrides: Partial<RequestOf<Service['getArtifact']>> = {}) {
+  return rpc.call('getArtifact', { id, expiresInHours: 0, withUploadUrl: false, ...overrides });
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The error of a call that must fail. */
+export async function failureOf(call: Promise<unknown>): Promise<DomainError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  throw new Error('the call succeeded');
+}
+
+/** The names of all objects in the data folder, and of what is not whole. */
+export function filesIn({ dataDir }: Pick<StorageConfig, 'dataDir'>): {
+  readonly objects: readonly string[];
+  readonly others: readonly string[];
+} {
+  const paths = readdirSync(dataDir, { recursive: true, encoding: 'utf8' });
+  return {
+    objects: paths.filter((path) => /^objects\/..\/..\/[^/]+$/.test(path)),
+    others: paths.filter((path) => /^(incoming|trash|multipart)\/[^/]+$/.test(path)),
+  };
+}
