@@ -34,7 +34,7 @@ const layers = [
 
 /** Packages that one place wraps for all others. */
 const wrapped = [
-  { packages: ['knex', 'pg', 'pg-copy-streams'], homes: ['libs/database', 'libs/repositories', 'migrations'] },
+  { packages: ['knex', 'pg', 'pg-copy-streams'], homes: ['libs/database', 'libs/repositories', 'libs/testing', 'migrations'] },
   { packages: ['pg-boss'], homes: ['libs/queue', 'migrations'] },
   { packages: ['@kubernetes/client-node'], homes: ['libs/job-dispatch'] },
   { packages: ['ioredis'], homes: ['libs/cache'] },

@@ -4,29 +4,35 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { Secret } from '@cloudscan/config';
-import { EmbeddedPostgres } from '@cloudscan/embedded-postgres';
-import type { EmbeddedPostgresOptions } from '@cloudscan/embedded-postgres';
 import { identifyProcess, isPortFree } from '@cloudscan/process';
-import { eventually, testFile } from '@cloudscan/testing';
-import type { Teardown } from '@cloudscan/testing';
+import { EmbeddedPostgres } from '../src/embedded-postgres.ts';
+import type { EmbeddedPostgresOptions } from '../src/embedded-postgres.ts';
 
-const file = testFile(test);
 /** Most tests use one data folder after the other, since a first start makes it. */
-const folder = temporaryFolder(file);
+const folder = mkdtempSync(join(tmpdir(), 'cloudscan-postgres-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
-function temporaryFolder(t: Teardown): string {
+function temporaryFolder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'cloudscan-postgres-'));
   t.teardown(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-function postgres(t: Teardown, options: Partial<EmbeddedPostgresOptions> = {}): EmbeddedPostgres {
+function postgres(t: ExecutionContext, options: Partial<EmbeddedPostgresOptions> = {}): EmbeddedPostgres {
   const server = new EmbeddedPostgres({ folder, port: 0, password: new Secret('of-this-test'), ...options });
   t.teardown(() => server.stop());
   return server;
+}
+
+/** `libs/testing` has this too, but stands on this library. */
+async function eventually(check: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 20_000; !check(); await delay(20)) {
+    if (Date.now() > deadline) throw new Error('it did not come to that within 20 s');
+  }
 }
 
 function postmasterPid(): number {
@@ -101,7 +107,7 @@ test.serial('ends with a starter that is killed', async (t) => {
   const starter = await startElsewhere(t);
   const pid = postmasterPid();
   starter.kill('SIGKILL');
-  t.true(await eventually(() => identifyProcess(pid) === null));
+  await t.notThrowsAsync(eventually(() => identifyProcess(pid) === null));
 });
 
 test.serial('stops a server that outlived its starter all the same, and takes the folder over', async (t) => {

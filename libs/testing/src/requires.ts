@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import type { ImplementationFn, TestFn } from 'ava';
 
 /** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. */
-export type TestService = 'docker' | 'git' | 'redis' | 'tar' | 'setpriv';
+export type TestService = 'docker' | 'git' | 'ps' | 'redis';
 
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {

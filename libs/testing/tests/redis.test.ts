@@ -1,6 +1,8 @@
 import test from 'ava';
 import { isPortFree } from '@cloudscan/process';
-import { requires, startRedis, testFile } from '@cloudscan/testing';
+import { startRedis } from '../src/redis.ts';
+import { requires } from '../src/requires.ts';
+import { testFile } from '../src/test-file.ts';
 
 testFile(test);
 

@@ -2,8 +2,11 @@ import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
 import { Database } from '@cloudscan/database';
 import { groupRoles } from '@cloudscan/migrations';
-import { eventually, testDatabase, testDatabaseServer, testFile } from '@cloudscan/testing';
-import type { Teardown, TestDatabase } from '@cloudscan/testing';
+import { testDatabase, testDatabaseServer } from '../src/database/test-database.ts';
+import type { TestDatabase } from '../src/database/test-database.ts';
+import { eventually } from '../src/eventually.ts';
+import { testFile } from '../src/test-file.ts';
+import type { Teardown } from '../src/test-file.ts';
 
 const file = testFile(test);
 const scope = systemScope('test');
