@@ -162,8 +162,15 @@ async function nothingIsLeft(t: ExecutionContext): Promise<void> {
     },
     { timeoutMs: 60_000, what: 'the collection of rows' },
   );
-  const [{ artifacts }] = (await stack.query<{ artifacts: number }>(
-    `SELECT count(*) AS artifacts FROM storage.artifacts WHERE status = 'available'`,
-  )) as [{ artifacts: number }];
-  t.true(stack.storedFiles().length <= artifacts + 10, `${stack.storedFiles().length} files for ${artifacts} artifacts`);
+  const referenced = `SELECT source_archive_key AS key FROM scans UNION SELECT results_artifact_id::text FROM scans`;
+  const unreferenced = `SELECT id, type, status FROM storage.artifacts WHERE id::text NOT IN (SELECT key FROM (${referenced}) AS keys WHERE key IS NOT NULL)`;
+  await eventually(async () => (await stack.query(unreferenced)).length === 0, { timeoutMs: 60_000, what: 'the collection of artifacts' });
+  await eventually(
+    async () => {
+      const [row] = await stack.query<{ objects: number }>(`SELECT count(*) AS objects FROM storage.artifacts WHERE status = 'available'`);
+      return stack.storedObjects() === row!.objects && stack.unfinishedUploads() === 0;
+    },
+    { timeoutMs: 60_000, what: 'the collection of objects' },
+  );
+  t.pass();
 }

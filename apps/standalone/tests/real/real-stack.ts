@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,14 +36,8 @@ export class RealStack {
   /** What a command line needs to find this stack. */
   get environment(): NodeJS.ProcessEnv {
     const ports = { GRPC_PORT: '0', HTTP_PORT: '0', STORAGE_SERVICE_PORT: '0', STORAGE_HTTP_PORT: '0' };
-    return {
-      PATH: process.env.PATH,
-      HOME: this.dataDir,
-      ...ports,
-      CLOUDSCAN_DATA_DIR: this.dataDir,
-      SWEEP_INTERVAL_SECONDS: '1',
-      LOG_LEVEL: 'info',
-    };
+    const collectors = { SWEEP_INTERVAL_SECONDS: '1', STORAGE_COLLECT_INTERVAL_SECONDS: '2', STORAGE_COLLECT_GRACE_SECONDS: '5' };
+    return { PATH: process.env.PATH, HOME: this.dataDir, CLOUDSCAN_DATA_DIR: this.dataDir, ...ports, ...collectors };
   }
 
   get endpoint(): { readonly host: string; readonly port: number } {
@@ -109,8 +103,19 @@ export class RealStack {
   }
 
   /** Objects that the filesystem backend holds. */
-  storedFiles(): readonly string[] {
-    return readdirSync(join(this.dataDir, 'artifacts'), { recursive: true, withFileTypes: true })
+  storedObjects(): number {
+    return this.#artifactFiles('objects').filter((path) => path.endsWith('/bytes')).length;
+  }
+
+  /** What uploads and deletions at work hold, or broken ones left. */
+  unfinishedUploads(): number {
+    return ['incoming', 'multipart', 'trash'].flatMap((folder) => this.#artifactFiles(folder)).length;
+  }
+
+  #artifactFiles(folder: string): readonly string[] {
+    const root = join(this.dataDir, 'artifacts', folder);
+    if (!existsSync(root)) return [];
+    return readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name));
   }
@@ -119,12 +124,6 @@ export class RealStack {
     const folder = join(this.dataDir, 'work');
     return existsSync(folder) ? readdirSync(folder) : [];
   }
-}
-
-/** A folder that is removed with the test file. */
-export function makeFolder(path: string): string {
-  mkdirSync(path, { recursive: true });
-  return path;
 }
 
 function kindOf(command: string): ProcessKind {
