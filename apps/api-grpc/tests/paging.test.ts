@@ -88,12 +88,20 @@ for (const [name, listing] of Object.entries(listings)) {
   });
 }
 
-test('listOrganizations: pages go on by name', async (t) => {
+test('listOrganizations: pages go on by name, and the token of another list is refused', async (t) => {
   await Tenant.create(api);
   await Tenant.create(api);
   const first = await api.organizations.call('listOrganizations', { pageSize: 1, pageToken: '' });
   const second = await api.organizations.call('listOrganizations', { pageSize: 1, pageToken: first.nextPageToken });
   t.true(first.organizations[0]!.name < second.organizations[0]!.name);
+  const tenant = await Tenant.create(api);
+  for (let count = 0; count < 2; count += 1) await tenant.pending();
+  const { nextPageToken } = await api.scans.call(
+    'listScans',
+    scan.ListScansRequest.create({ organizationId: tenant.organizationId, pageSize: 1 }),
+  );
+  const error = await t.throwsAsync<DomainError>(api.organizations.call('listOrganizations', { pageSize: 1, pageToken: nextPageToken }));
+  t.is(error?.violations[0]?.field, 'page_token');
 });
 
 test('a page holds 50 unless more are asked for, and says whether the total is exact', async (t) => {

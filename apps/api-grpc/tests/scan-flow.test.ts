@@ -210,3 +210,18 @@ test('above the limit of queued scans StartScan is refused with a hint when to t
   const error = await t.throwsAsync(tenant.queued());
   t.like(error, { code: 'resource_exhausted', retryAfterMs: 30_000 });
 });
+
+test('a runner that nobody admitted is refused, whatever it says', async (t) => {
+  const tenant = await Tenant.create(api, { maxRunningScans: 1 });
+  await tenant.queued();
+  const id = await tenant.queued();
+  for (const call of [
+    api.scans.call('updateScan', UpdateScanRequest.create({ id, status: ScanStatus.RUNNING })),
+    api.scans.call('updateScan', UpdateScanRequest.create({ id, status: ScanStatus.COMPLETED })),
+    api.scans.call('createFindings', scan.CreateFindingsRequest.create({ scanId: id, findings: [aFinding()] })),
+    api.scans.call('completeScan', aCompletion(id)),
+  ]) {
+    t.like(await t.throwsAsync(call), { code: 'failed_precondition' });
+  }
+  t.is((await api.scans.call('getScan', { id })).status, ScanStatus.QUEUED);
+});

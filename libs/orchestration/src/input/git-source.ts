@@ -29,7 +29,7 @@ export function readGitCommit(reader: RequestReader, field: string, text: string
 
 function problemOfGitUrl(text: string, allowed: readonly GitProtocol[]): string | null {
   const protocol = protocolOf(text);
-  if (protocol === null || (protocol as string) === '') {
+  if (protocol === null) {
     return 'is not a Git URL; give https://host/path, ssh://user@host/path or user@host:path';
   }
   if (!(allowed as readonly string[]).includes(protocol)) {
