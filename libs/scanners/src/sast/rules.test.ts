@@ -31,6 +31,14 @@ function hasSyntaxError(root: ReturnType<ReturnType<typeof parse>['root']>): boo
   return root.findAll({ rule: { kind: 'ERROR' } }).length > 0;
 }
 
+test('each rule can be searched for in every dialect of its language', (t) => {
+  for (const rule of sastRules) {
+    for (const { grammar } of dialects.filter(({ language }) => language === rule.language)) {
+      t.notThrows(() => parse(grammar, '').root().findAll({ rule: rule.match }), `${rule.id} in ${grammar}`);
+    }
+  }
+});
+
 test('there are at least 40 rules, with unique ids that start with their language', (t) => {
   t.true(sastRules.length >= 40);
   t.is(new Set(sastRules.map(({ id }) => id)).size, sastRules.length);

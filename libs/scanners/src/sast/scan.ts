@@ -34,9 +34,11 @@ export async function* scan({ sourceDir, options, progress, remark }: BuiltinTas
     else yield* findings;
     progress((done += 1) / total);
   }
-  if (leftOut.too_large + leftOut.unreadable > 0) {
-    remark(`${leftOut.too_large} files above ${walk.maxFileBytes} bytes and ${leftOut.unreadable} unreadable ones were left out`);
-  }
+  const left = [
+    ...(leftOut.too_large > 0 ? [`${leftOut.too_large} above ${walk.maxFileBytes} bytes`] : []),
+    ...(leftOut.unreadable > 0 ? [`${leftOut.unreadable} that could not be read or parsed`] : []),
+  ];
+  if (left.length > 0) remark(`files left out: ${left.join(', ')}`);
 }
 
 /** Changes with every rule. */

@@ -189,7 +189,7 @@ export const javascriptInjectionRules = rulesFor('javascript', [
     weakness: weakness.domXss,
     remediation: 'Render the value as a child: {value}. Where it must be HTML, sanitize it in the same expression.',
     keywords: ['dangerouslySetInnerHTML'],
-    match: { all: [js.property('__html', '.*'), { inside: { kind: 'jsx_attribute', stopBy: 'end' } }] },
+    match: js.property('__html', '.*'),
     input: { at: { field: 'value' }, is: ['dynamic'], cleansers: /sanitize|escape|purify|JSON\.stringify|serialize/i },
     matches: ['const a = <div dangerouslySetInnerHTML={{ __html: props.bio }} />;'],
     clean: [

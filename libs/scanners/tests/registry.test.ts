@@ -1,0 +1,75 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { runProcess } from '@cloudscan/process';
+import type { ExternalScannerFactory } from '../src/external-scanner.ts';
+import { selectScanners } from '../src/registry.ts';
+
+/** The adapter of a tool that prints its version and nothing else. */
+const factory: ExternalScannerFactory = {
+  scanType: 'sast',
+  command: 'fake-sast',
+  create: (executable) => ({
+    name: 'fake-sast',
+    scanType: 'sast',
+    probe: async () => {
+      const { exitCode, stdout } = await runProcess(executable, ['--version'], { env: {}, timeoutMs: 5000 });
+      return exitCode === 0 ? { version: stdout.trim(), rulesVersion: '' } : null;
+    },
+    scan: async () => ({ status: 'succeeded', exitCode: 0, findingsCount: 0, durationMs: 0, errorMessage: '' }),
+  }),
+};
+
+async function folderWith(t: ExecutionContext, script: string, mode = 0o755): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'path-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'fake-sast'), `#!/bin/sh\n${script}\n`);
+  await chmod(join(folder, 'fake-sast'), mode);
+  return folder;
+}
+
+async function selected(searchPath: string): Promise<string> {
+  const [scanner] = await selectScanners(['sast'], { searchPath, external: [factory] });
+  return scanner!.name;
+}
+
+test('a tool on PATH that answers is preferred to the built-in scanner', async (t) => {
+  const folder = await folderWith(t, 'echo 1.2.3');
+  const [scanner] = await selectScanners(['sast'], { searchPath: ['/nowhere', folder].join(delimiter), external: [factory] });
+  t.deepEqual(await scanner!.probe(), { version: '1.2.3', rulesVersion: '' });
+});
+
+test('the built-in scanner serves where the tool is missing, fails its probe, cannot be run, or is a folder', async (t) => {
+  t.is(await selected(''), 'cloudscan-sast');
+  t.is(await selected(await folderWith(t, 'exit 3')), 'cloudscan-sast');
+  t.is(await selected(await folderWith(t, 'echo 1', 0o644)), 'cloudscan-sast');
+  const folder = await mkdtemp(join(tmpdir(), 'path-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, 'fake-sast'));
+  t.is(await selected(folder), 'cloudscan-sast');
+});
+
+test('a relative entry of PATH is passed over', async (t) => {
+  const folder = await folderWith(t, 'echo 1');
+  t.is(await selected(join('..', '..', '..', '..', '..', '..', folder)), 'cloudscan-sast');
+});
+
+test('there is one scanner for each type, in the order asked for', async (t) => {
+  const scanners = await selectScanners(['license', 'sast', 'secrets', 'sca', 'sast'], { searchPath: '' });
+  t.deepEqual(
+    scanners.map(({ name, scanType }) => [name, scanType]),
+    [
+      ['cloudscan-license', 'license'],
+      ['cloudscan-sast', 'sast'],
+      ['cloudscan-secrets', 'secrets'],
+      ['cloudscan-sca', 'sca'],
+    ],
+  );
+});
+
+test('every built-in scanner can be started and tells the version of its rules', async (t) => {
+  const scanners = await selectScanners(['sast'], { searchPath: '' });
+  for (const scanner of scanners) t.regex((await scanner.probe())?.rulesVersion ?? '', /^\d+ rules [0-9a-f]{12}$/);
+});
