@@ -15,22 +15,25 @@ const index = new PatternIndex(secretPatterns);
 
 /** What a text holds by its forms alone. */
 export interface FormedSecrets {
+  /** In the order of the text; where two kinds overlap, the more telling one. */
   readonly matches: readonly SecretMatch[];
   /** Whether a word of some credential's form stands in the text: a second look may be worth its time. */
   readonly suspicious: boolean;
 }
 
-/** Secrets that have a form of their own; the more telling kinds first. */
+/** Secrets that have a form of their own. */
 export function findFormedSecrets(text: string): FormedSecrets {
-  const matches: SecretMatch[] = [];
+  let matches: readonly SecretMatch[] = [];
   const candidates = index.candidates(text);
   for (const { id, pattern } of candidates) {
+    const found: SecretMatch[] = [];
     for (const match of text.matchAll(pattern)) {
       const { start, end } = secretRange(match);
       const trimmed = id === 'private-key' ? end - trailingJunk(text.slice(start, end)) : end;
       const secret = text.slice(start, trimmed);
-      if (isReal(id, secret, text, end)) matches.push({ ruleId: id, start, end: trimmed, secret });
+      if (isReal(id, secret, text, end)) found.push({ ruleId: id, start, end: trimmed, secret });
     }
+    matches = withFurther(matches, found);
   }
   return { matches, suspicious: candidates.some(({ id }) => !everydayWords.has(id)) };
 }
@@ -48,13 +51,20 @@ export function findAssignedSecrets(text: string, path: string): SecretMatch[] {
   }));
 }
 
-/** Keeps each match that no earlier one in the list overlaps, and sorts what is kept by its place. */
-export function withoutOverlaps(matches: readonly SecretMatch[]): SecretMatch[] {
-  const kept: SecretMatch[] = [];
-  for (const match of matches) {
-    if (!kept.some(({ start, end }) => match.start < end && start < match.end)) kept.push(match);
+/**
+ * Adds those of the further matches that overlap none of the known ones. Both lists are, as the result is, in the order of the text, and
+ * no two of one list overlap; so one pass over both will do, however many a hostile file holds.
+ */
+export function withFurther(known: readonly SecretMatch[], further: readonly SecretMatch[]): readonly SecretMatch[] {
+  if (further.length === 0) return known;
+  const merged: SecretMatch[] = [];
+  let next = 0;
+  for (const match of further) {
+    while (next < known.length && known[next]!.end <= match.start) merged.push(known[next++]!);
+    if (next === known.length || known[next]!.start >= match.end) merged.push(match);
   }
-  return kept.sort((a, b) => a.start - b.start);
+  for (; next < known.length; next += 1) merged.push(known[next]!);
+  return merged;
 }
 
 function isReal(id: string, secret: string, text: string, end: number): boolean {

@@ -12,30 +12,57 @@ export function secretHash(secret: string, key: string): string {
 }
 
 /** Stand for a known secret while the rest is searched for further ones; nobody's source holds them. */
-const marks = { first: 0xf0000, last: 0xffffd } as const;
+const firstMark = 0xf0000;
+const anyMark = /[\u{f0000}-\u{ffffd}]/gu;
 
 /**
- * The lines of a match with every secret on them hidden: the known ones but for the few first characters that name their kind,
- * and whatever else looks like one.
+ * Characters on both sides of a match, on its own lines, that are searched for further secrets. Lines of generated files have
+ * no end, so there must be one; and it is far beyond what is shown, so that no secret at its edge goes unseen for having been cut.
+ */
+const searchedContext = 4000;
+const shownBefore = 80;
+const shownLength = 200;
+
+/**
+ * The surroundings of a match on its own lines, with every secret in them hidden: the known ones but for the few first characters
+ * that name their kind, and whatever else looks like one.
  *
- * @param matches all of the text, those that are not reported too
+ * @param matches all of the text, those that are not reported too, in its order and without overlaps
  */
 export function redactedSnippet(text: string, lines: TextLines, match: SecretMatch, matches: readonly SecretMatch[]): string {
   const first = lines.lineOf(match.start);
   // A key over many lines shows by its first.
   const last = match.ruleId.endsWith('private-key') ? first : lines.lineOf(match.end - 1);
-  const { start, end } = { start: lines.startOf(first), end: lines.endOf(last) };
-  const onLines = matches.filter((each) => each.start < end && each.end > start).sort((a, b) => a.start - b.start);
+  const start = Math.max(lines.startOf(first), match.start - searchedContext);
+  const end = Math.min(lines.endOf(last), match.end + searchedContext);
+  const known = matches.slice(firstEndingBehind(matches, start), firstEndingBehind(matches, end) + 1).filter((each) => each.start < end);
   let marked = '';
   let position = start;
-  for (const [index, each] of onLines.entries()) {
-    if (each.start >= position)
-      marked += text.slice(position, each.start) + String.fromCodePoint(marks.first + (index % (marks.last - marks.first)));
-    position = Math.max(position, Math.min(each.end, end));
+  for (const [index, each] of known.entries()) {
+    marked += text.slice(position, Math.max(position, each.start)) + String.fromCodePoint(firstMark + index);
+    position = Math.min(each.end, end);
   }
-  marked += text.slice(position, end);
-  const hidden = redactSecrets(marked).replace(/[\u{f0000}-\u{ffffd}]/gu, (mark) => maskOf(onLines[mark.codePointAt(0)! - marks.first]));
-  return snippetOf(hidden.split(/\r?\n/), 1, last - first + 1);
+  const hidden = redactSecrets(marked + text.slice(position, end));
+  const shown = cutAround(hidden, hidden.indexOf(String.fromCodePoint(firstMark + known.indexOf(match))));
+  return snippetOf(shown.replace(anyMark, (mark) => maskOf(known[mark.codePointAt(0)! - firstMark])).split(/\r?\n/), 1, last - first + 1);
+}
+
+/** The index of the first match that ends behind an offset. */
+function firstEndingBehind(matches: readonly SecretMatch[], offset: number): number {
+  let low = 0;
+  let high = matches.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (matches[middle]!.end <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function cutAround(text: string, at: number): string {
+  const from = at <= shownBefore ? 0 : at - shownBefore;
+  const cut = text.slice(from, from + shownLength);
+  return `${from > 0 ? '…' : ''}${cut}${from + shownLength < text.length ? '…' : ''}`;
 }
 
 /** Up to four first characters where they are a public prefix, followed by a mask that does not tell the length. */

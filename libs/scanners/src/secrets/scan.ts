@@ -7,7 +7,7 @@ import { FileFingerprints } from '../source/fingerprint.ts';
 import { Suppressions } from '../source/suppressions.ts';
 import { isBinary, isMinified, readSource, walkSource } from '../source/walk-source.ts';
 import type { SourceFile } from '../source/walk-source.ts';
-import { findAssignedSecrets, findFormedSecrets, withoutOverlaps } from './find-secrets.ts';
+import { findAssignedSecrets, findFormedSecrets, withFurther } from './find-secrets.ts';
 import type { SecretMatch } from './find-secrets.ts';
 import { redactedSnippet, secretHash, TextLines } from './redaction.ts';
 import { ruleOf } from './rules.ts';
@@ -114,13 +114,13 @@ export async function* scanText(text: string, path: string, hashKey: string): As
   }
 }
 
-async function findSecrets(text: string, path: string): Promise<SecretMatch[]> {
+async function findSecrets(text: string, path: string): Promise<readonly SecretMatch[]> {
   const { matches, suspicious } = findFormedSecrets(text);
-  if (text.length > maxThoroughLength) return withoutOverlaps(matches);
-  const second = suspicious ? await findBySecretlint(text) : [];
+  if (text.length > maxThoroughLength) return matches;
+  const thorough = suspicious ? withFurther(matches, await findBySecretlint(text)) : matches;
   const name = path.slice(path.lastIndexOf('/') + 1);
   const guessable = !generatedNames.test(name) && !testPath.test(path) && !isMinified(name, text);
-  return withoutOverlaps([...matches, ...second, ...(guessable ? findAssignedSecrets(text, path) : [])]);
+  return guessable ? withFurther(thorough, findAssignedSecrets(text, path)) : thorough;
 }
 
 function severityAt(path: string, ruleId: string, severity: Severity): Severity {

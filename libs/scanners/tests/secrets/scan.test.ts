@@ -74,6 +74,22 @@ test('a secret without a public prefix shows none of its characters', async (t) 
   t.is(finding!.codeSnippet, 'apiKey = "[redacted]"');
 });
 
+test('shows the surroundings of a secret in a line without end, and hides what stands in them', async (t) => {
+  const line = `${'a;'.repeat(50_000)} x = "${token}"; y = "${other}"; ${'b;'.repeat(50_000)}`;
+  const findings = await findingsIn(line, 'dist/app.js');
+  t.is(findings.length, 2);
+  for (const { codeSnippet } of findings) {
+    t.true(codeSnippet!.length < 300 && codeSnippet!.includes('x = "ghp_[redacted]"; y = "npm_[redacted]"'), codeSnippet);
+  }
+});
+
+test('a file full of secrets costs time in proportion to their number', async (t) => {
+  const startedAt = performance.now();
+  const line = Array.from({ length: 5000 }, (_, index) => `"ghp${'_'}${chars(36, `many${index}`)}"`).join(',');
+  t.is((await findingsIn(line, 'dist/app.js')).length, 5000);
+  t.true(performance.now() - startedAt < 30_000);
+});
+
 test('the hash is keyed: equal under one key, different under another', async (t) => {
   const [first] = await findingsIn(`a = "${token}"`);
   const [again] = await findingsIn(`\n\nb = "${token}"`);
