@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -281,6 +282,50 @@ test('past SCAN_TIMEOUT it stops the tools and reports the deadline', async (t) 
   const fake = await uploaded(t);
   t.is((await run(t, fake, { scanners: [waitsForEver], env: { SCAN_TIMEOUT: '1' } })).code, exitCodes.failed);
   t.like(fake.updates.at(-1), { status: wire.ScanStatus.FAILED, failureReason: wire.FailureReason.FAILURE_REASON_DEADLINE_EXCEEDED });
+});
+
+test('each tool has a limit of its own, and leaves time for the end of the scan', async (t) => {
+  const fake = await uploaded(t);
+  const limits: number[] = [];
+  const looks = scanner(async ({ timeoutMs }) => {
+    limits.push(timeoutMs);
+    return {};
+  });
+  await run(t, fake, { scanners: [looks], env: { TOOL_TIMEOUT: '7' } });
+  await run(t, fake, { scanners: [looks], env: { SCAN_TIMEOUT: '100' } });
+  t.is(limits[0], 7000);
+  t.true(limits[1]! > 60_000 && limits[1]! <= 90_000);
+});
+
+test('when every tool ran out of time the scan fails with the deadline', async (t) => {
+  const fake = await uploaded(t);
+  const late = scanner(async () => ({ status: 'timed_out', exitCode: -1, errorMessage: 'it took too long' }));
+  t.is((await run(t, fake, { scanners: [late] })).code, exitCodes.failed);
+  t.like(fake.updates.at(-1), { failureReason: wire.FailureReason.FAILURE_REASON_DEADLINE_EXCEEDED, errorMessage: 'it took too long' });
+});
+
+test('a source that was announced and never uploaded is missing', async (t) => {
+  const fake = await uploaded(t);
+  fake.override.getArtifact = async () => ({ artifact: undefined, downloadUrl: '', expiresAt: undefined });
+  t.is((await run(t, fake)).code, exitCodes.failed);
+  t.is(fake.updates.at(-1)!.failureReason, wire.FailureReason.FAILURE_REASON_SOURCE_MISSING);
+});
+
+test('a repository is cloned where there is no upload, and the log names its revision', async (t) => {
+  const fake = await FakeOrchestrator.start(t);
+  const repository = await mkdtemp(join(tmpdir(), 'cloudscan-runner-git-'));
+  t.teardown(() => rm(repository, { recursive: true, force: true }));
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', repository, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { encoding: 'utf8' }).trim();
+  git('init', '--quiet', '--initial-branch=main');
+  git('commit', '--quiet', '--allow-empty', '--message=m');
+  const env = { SOURCE_ARTIFACT_ID: '', REPOSITORY_URL: `file://${repository}`, BRANCH: 'main', GIT_ALLOWED_PROTOCOLS: 'https,ssh,file' };
+  t.is((await run(t, fake, { env })).code, exitCodes.done);
+  t.is(fake.updates[0]!.progress!.step, 'clone');
+  const log = JSON.parse(fake.uploads[0]!.toString()) as Log;
+  t.deepEqual(log.runs[0]!.versionControlProvenance, [
+    { repositoryUri: `file://${repository}`, revisionId: git('rev-parse', 'HEAD'), branch: 'main', mappedTo: { uriBaseId: 'SRCROOT' } },
+  ]);
 });
 
 test('SIGTERM stops the tools and says nothing', async (t) => {
