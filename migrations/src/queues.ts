@@ -1,8 +1,8 @@
+import { orchestratorRoles } from '@cloudscan/database';
 import { getConstructionPlans, getMigrationPlans, PgBoss } from 'pg-boss';
 import type { QueueOptions, QueuePolicy } from 'pg-boss';
 import pgBossPackage from 'pg-boss/package.json' with { type: 'json' };
 import type { Client } from 'pg';
-import { groupRoles } from './roles.ts';
 
 /** The PostgreSQL schema that pg-boss owns. */
 export const queueSchema = 'pgboss';
@@ -70,9 +70,9 @@ export async function ensureQueues(client: Client): Promise<void> {
     await boss.stop({ graceful: false, close: false });
   }
   await client.query(`
-    GRANT USAGE ON SCHEMA ${queueSchema} TO ${groupRoles.system};
-    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${queueSchema} TO ${groupRoles.system};
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${queueSchema} TO ${groupRoles.system};
+    GRANT USAGE ON SCHEMA ${queueSchema} TO ${orchestratorRoles.system};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${queueSchema} TO ${orchestratorRoles.system};
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${queueSchema} TO ${orchestratorRoles.system};
   `);
 }
 

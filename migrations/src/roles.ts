@@ -1,17 +1,14 @@
-import { errorCode, sqlStates } from '@cloudscan/database';
+import { errorCode, orchestratorRoles, sqlStates } from '@cloudscan/database';
 import type { Secret } from '@cloudscan/config';
 import pg from 'pg';
 import type { Client } from 'pg';
 
 /**
- * The roles that scopes work as. None of them can log in: a process logs in as a member of what it needs and takes the
- * role inside its transactions.
+ * The roles that processes work as. None of them can log in: a login is a member of what it needs and takes the role inside
+ * its transactions.
  */
 export const groupRoles = {
-  /** One organization's rows, told by `cloudscan.organization_id`. */
-  organization: 'cloudscan_app',
-  /** Every organization's rows, and the queues. */
-  system: 'cloudscan_system',
+  ...orchestratorRoles,
   /** The storage service's schema. */
   storage: 'cloudscan_storage',
 } as const;

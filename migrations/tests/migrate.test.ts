@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Secret } from '@cloudscan/config';
 import { systemScope } from '@cloudscan/auth';
 import { Database } from '@cloudscan/database';
-import { createLogins, dumpSchema, groupRoles, migrate, rollback, status } from '@cloudscan/migrations';
+import { createLogins, dumpSchema, groupRoles, migrate, rollback, status } from '../src/index.ts';
 import test from 'ava';
 import { PgBoss } from 'pg-boss';
 import { emptyDatabase, withClient } from './empty-database.ts';

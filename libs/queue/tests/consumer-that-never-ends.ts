@@ -1,14 +1,14 @@
 import { Secret } from '@cloudscan/config';
+import { orchestratorRoles } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
-import { groupRoles } from '@cloudscan/migrations';
-import { PgBossQueue } from '@cloudscan/queue';
+import { PgBossQueue } from '../src/index.ts';
 import { silentLogger } from '@cloudscan/telemetry';
 
 /** A process that takes one message and never ends it, for a test to kill. */
 const connection = JSON.parse(process.argv[2]!) as Omit<DatabaseConfig, 'password'> & { readonly password: string };
 const queue = new PgBossQueue(
   { ...connection, password: new Secret(connection.password) },
-  { applicationName: 'doomed', role: groupRoles.system, mode: 'consume', logger: silentLogger },
+  { applicationName: 'doomed', role: orchestratorRoles.system, mode: 'consume', logger: silentLogger },
 );
 await queue.start();
 await queue.consume('dispatch', { concurrency: 2 }, (message) => {

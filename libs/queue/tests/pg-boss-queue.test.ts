@@ -2,11 +2,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { systemScope } from '@cloudscan/auth';
+import { orchestratorRoles } from '@cloudscan/database';
 import type { Database, DatabaseConfig } from '@cloudscan/database';
-import { groupRoles } from '@cloudscan/migrations';
 import type { DispatchMessage } from '@cloudscan/orchestration';
-import { PgBossQueue } from '@cloudscan/queue';
-import type { PgBossQueueOptions } from '@cloudscan/queue';
+import { PgBossQueue } from '../src/index.ts';
+import type { PgBossQueueOptions } from '../src/index.ts';
 import { silentLogger } from '@cloudscan/telemetry';
 import { eventually, newId, testDatabase, testDatabaseServer } from '@cloudscan/testing';
 import type { TestDatabase } from '@cloudscan/testing';
@@ -16,7 +16,12 @@ import type { ExecutionContext } from 'ava';
 const scope = systemScope('test');
 
 async function startQueue(t: ExecutionContext, config: DatabaseConfig, mode: PgBossQueueOptions['mode'] = 'consume'): Promise<PgBossQueue> {
-  const queue = new PgBossQueue(config, { applicationName: `test-queue-${mode}`, role: groupRoles.system, mode, logger: silentLogger });
+  const queue = new PgBossQueue(config, {
+    applicationName: `test-queue-${mode}`,
+    role: orchestratorRoles.system,
+    mode,
+    logger: silentLogger,
+  });
   await queue.start();
   t.teardown(() => queue.stop());
   return queue;
@@ -236,7 +241,12 @@ test('goes on after the server was down for a while', async (t) => {
 
 test('starts and stops many times, and stops before it has started', async (t) => {
   const { config } = await testDatabase(t);
-  const queue = new PgBossQueue(config, { applicationName: 'test-queue', role: groupRoles.system, mode: 'consume', logger: silentLogger });
+  const queue = new PgBossQueue(config, {
+    applicationName: 'test-queue',
+    role: orchestratorRoles.system,
+    mode: 'consume',
+    logger: silentLogger,
+  });
   await queue.stop();
   for (let round = 0; round < 5; round += 1) {
     await queue.start();

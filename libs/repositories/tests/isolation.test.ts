@@ -1,6 +1,5 @@
-import { Database } from '@cloudscan/database';
+import { Database, orchestratorRoles } from '@cloudscan/database';
 import type { Transaction } from '@cloudscan/database';
-import { groupRoles } from '@cloudscan/migrations';
 import { testFile } from '@cloudscan/testing';
 import test from 'ava';
 import { batch, bench, findingsOf, system } from './support.ts';
@@ -76,7 +75,7 @@ test('every table has row-level security forced, except those without tenants', 
 test('without an organization in the transaction nothing is seen, also after one that had it', async (t) => {
   await using database = await Database.connect(
     { ...b.db.config, maxConnections: 1, minConnections: 0 },
-    { applicationName: 'test', roles: groupRoles },
+    { applicationName: 'test', roles: orchestratorRoles },
   );
   await database.transaction(owner.scope, async (transaction) => t.true((await count(transaction, 'scans')) > 0));
   await database.transaction(system, async (transaction) => {
@@ -84,7 +83,7 @@ test('without an organization in the transaction nothing is seen, also after one
       `SELECT current_setting('cloudscan.organization_id', true) AS setting`,
     );
     t.is(rows[0]!.setting, '', 'the trap: empty, not null');
-    await transaction.query(`SET LOCAL ROLE ${groupRoles.organization}`);
+    await transaction.query(`SET LOCAL ROLE ${orchestratorRoles.organization}`);
     for (const table of tenantTables) t.is(await count(transaction, table), 0, table);
   });
 });
@@ -111,7 +110,7 @@ test('no role may touch a partition', async (t) => {
     `SELECT relname AS leaf FROM pg_class WHERE relispartition AND relkind = 'r' AND relnamespace = 'public'::regnamespace`,
   );
   t.true(leaves.length >= 20);
-  for (const role of Object.values(groupRoles)) {
+  for (const role of [...Object.values(orchestratorRoles), 'cloudscan_storage']) {
     for (const privilege of ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) {
       const allowed = await b.db.query<{ leaf: string }>(
         `SELECT relname AS leaf FROM pg_class WHERE relispartition AND relkind = 'r' AND relnamespace = 'public'::regnamespace AND has_table_privilege($1, oid, $2)`,

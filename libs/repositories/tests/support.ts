@@ -1,7 +1,7 @@
+import { orchestratorRoles } from '@cloudscan/database';
 import { scopeOf, systemScope } from '@cloudscan/auth';
 import type { OrganizationScope } from '@cloudscan/auth';
 import type { Finding, Organization, Project, Scan } from '@cloudscan/domain';
-import { groupRoles } from '@cloudscan/migrations';
 import type {
   AddFindingsCommand,
   AdmissionLimits,
@@ -10,8 +10,8 @@ import type {
   EndAttemptCommand,
 } from '@cloudscan/orchestration';
 import { PgBossQueue } from '@cloudscan/queue';
-import { createRepositories } from '@cloudscan/repositories';
-import type { Repositories } from '@cloudscan/repositories';
+import { createRepositories } from '../src/index.ts';
+import type { Repositories } from '../src/index.ts';
 import { silentLogger } from '@cloudscan/telemetry';
 import { aFindingDraft, anOrganization, aProject, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
@@ -42,7 +42,12 @@ export interface Tenant {
 
 export async function bench(t: Teardown, options: { readonly maxConnections?: number } = {}): Promise<Bench> {
   const db = await testDatabase(t, options);
-  const queue = new PgBossQueue(db.config, { applicationName: 'test-queue', role: groupRoles.system, mode: 'send', logger: silentLogger });
+  const queue = new PgBossQueue(db.config, {
+    applicationName: 'test-queue',
+    role: orchestratorRoles.system,
+    mode: 'send',
+    logger: silentLogger,
+  });
   await queue.start();
   t.teardown(() => queue.stop());
   const repositories = createRepositories(db.database, queue);

@@ -1,7 +1,6 @@
 import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
-import { Database } from '@cloudscan/database';
-import { groupRoles } from '@cloudscan/migrations';
+import { Database, orchestratorRoles } from '@cloudscan/database';
 import { testDatabase, testDatabaseServer } from '../src/database/test-database.ts';
 import type { TestDatabase } from '../src/database/test-database.ts';
 import { eventually } from '../src/eventually.ts';
@@ -38,7 +37,7 @@ test('gives a migrated database to the login of the orchestrator', async (t) => 
     scope,
     'SELECT current_user AS role, count(*) AS scans FROM scans',
   );
-  t.deepEqual(rows, [{ role: groupRoles.system, scans: 0 }]);
+  t.deepEqual(rows, [{ role: orchestratorRoles.system, scans: 0 }]);
 });
 
 test('gives each caller a database of its own and drops it at teardown', async (t) => {
@@ -52,7 +51,7 @@ test('gives each caller a database of its own and drops it at teardown', async (
 test('fails at teardown when a pool still holds a connection, and drops the database all the same', async (t) => {
   const teardowns = new Teardowns();
   const { config } = await testDatabase(teardowns);
-  const leaked = await Database.connect(config, { applicationName: 'leaky', roles: groupRoles });
+  const leaked = await Database.connect(config, { applicationName: 'leaky', roles: orchestratorRoles });
   await t.throwsAsync(teardowns.run(), { message: /leaks 1 database connection\(s\): leaky/ });
   t.false(await databaseExists(config.name));
   await leaked.stop();

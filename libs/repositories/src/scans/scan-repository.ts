@@ -263,9 +263,10 @@ export class PgScanRepository implements ScanRepository {
     const entersQueue = after.status === 'queued' && after.attempt !== before?.attempt;
     const ends = before !== null && isActive(before) && !isActive(after);
     const admits = limits !== null && (entersQueue || ends);
-    if (!admits && messages.length === 0) return after;
+    const outgoing = [...messages, ...(ends ? leftoversOf(after) : [])];
+    if (!admits && outgoing.length === 0) return after;
     await transaction.becomeSystem();
-    if (messages.length > 0) await this.#jobs.send(transaction, messages);
+    if (outgoing.length > 0) await this.#jobs.send(transaction, outgoing);
     if (!admits) return after;
     const admitted = await admit(transaction, this.#jobs, limits, after.updatedAt);
     return admitted.has(after.id) ? { ...after, admittedAt: after.updatedAt } : after;
@@ -279,10 +280,7 @@ export class PgScanRepository implements ScanRepository {
     if (scans.length === 0) return;
     for (const scan of scans) await deleteScan(transaction, scan, at);
     await transaction.becomeSystem();
-    const artifacts = scans.map(({ id, organizationId }): OutgoingMessage => ({
-      queue: 'delete-artifacts',
-      message: { organizationId, scanId: id },
-    }));
+    const artifacts = scans.map((scan) => deleteArtifactsOf(scan, []));
     await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
     if (scans.some(isActive)) await admit(transaction, this.#jobs, limits, at);
   }
@@ -292,6 +290,21 @@ export class PgScanRepository implements ScanRepository {
 function stopJobOf(scan: Scan): readonly OutgoingMessage[] {
   if (!isActive(scan) || scan.admittedAt === null) return [];
   return [{ queue: 'stop-job', message: { scanId: scan.id, attempt: scan.attempt, jobName: jobNameOf(scan.id, scan.attempt) } }];
+}
+
+/** A run that does not count may have uploaded its results. */
+function leftoversOf(scan: Scan): readonly OutgoingMessage[] {
+  if (scan.status === 'completed' && scan.attempt === 1) return [];
+  return [
+    deleteArtifactsOf(
+      scan,
+      [scan.source.artifactId, scan.resultsArtifactId].filter((id) => id !== null),
+    ),
+  ];
+}
+
+function deleteArtifactsOf({ id, organizationId }: Scan, keep: readonly string[]): OutgoingMessage {
+  return { queue: 'delete-artifacts', message: { organizationId, scanId: id, keep } };
 }
 
 /** PostgreSQL reports a row without a partition as a check violation; the caller's second try shows any other. */

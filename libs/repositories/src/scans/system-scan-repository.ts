@@ -141,7 +141,7 @@ export class PgSystemScanRepository implements SystemScanRepository {
       }
       await this.#jobs.send(
         transaction,
-        expired.map(({ id, organizationId }) => ({ queue: 'delete-artifacts', message: { organizationId, scanId: id } })),
+        expired.map(({ id, organizationId }) => ({ queue: 'delete-artifacts', message: { organizationId, scanId: id, keep: [] } })),
       );
       return expired;
     });

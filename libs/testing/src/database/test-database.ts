@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@cloudscan/config';
-import { Database } from '@cloudscan/database';
+import { Database, orchestratorRoles } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
 import { EmbeddedPostgres } from '@cloudscan/embedded-postgres';
-import { groupRoles } from '@cloudscan/migrations';
 import { eventually } from '../eventually.ts';
 import type { Teardown } from '../test-file.ts';
 import { configOf, serverConfig, withAdmin } from './admin.ts';
@@ -72,7 +71,7 @@ async function cloneOn(server: DatabaseConfig, t: Teardown, options: TestDatabas
   t.teardown(() => dropWhenUnused(server, name));
   const adminConfig = { ...server, name };
   const config = { ...adminConfig, ...testLogins.orchestrator, maxConnections: options.maxConnections ?? 10 };
-  const database = await Database.connect(config, { applicationName: 'test', roles: groupRoles });
+  const database = await Database.connect(config, { applicationName: 'test', roles: orchestratorRoles });
   t.teardown(() => closeUnused(database));
   return {
     database,
