@@ -6,7 +6,7 @@ export interface SecretRule {
   /** For example `GitHub token`. */
   readonly name: string;
   readonly severity: Severity;
-  /** Where it is revoked; a noun phrase behind "at" or "in". */
+  /** Where it is revoked; a noun phrase behind "in". */
   readonly revokeIn: string;
   readonly cweId: string;
 }

@@ -103,7 +103,7 @@ export async function* scanText(text: string, path: string, hashKey: string): As
       endColumn: lines.columnOf(match.end - 1) + 1,
       codeSnippet: redactedSnippet(text, lines, match, matches),
       cweId,
-      remediation: `Revoke it at ${revokeIn} and issue a new one; taking the line out is not enough, since the history keeps it. Read the new one from the environment or a secret store. If it is no secret, put the comment cloudscan-ignore on its line.`,
+      remediation: `Revoke it in ${revokeIn} and issue a new one; taking the line out is not enough, since the history keeps it. Read the new one from the environment or a secret store. If it is no secret, put the comment cloudscan-ignore on its line.`,
       references: [
         `https://cwe.mitre.org/data/definitions/${cweId.slice(4)}.html`,
         'https://cheatsheetseries.owasp.org/cheatsheets/Secrets_Management_Cheat_Sheet.html',
