@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { parse } from '@ast-grep/napi';
 import test from 'ava';
 import { analyse } from './analyse.ts';
 import { dialects } from './languages.ts';
 import { owaspCategories } from './rule.ts';
 import type { OwaspCategory, SastRule } from './rule.ts';
+import { rulesTable } from './rules-table.ts';
 import { sastRules } from './rules/index.ts';
 
 /** Vulnerable components are what SCA finds; no pattern in the source tells them. */
@@ -37,6 +39,10 @@ test('each rule can be searched for in every dialect of its language', (t) => {
       t.notThrows(() => parse(grammar, '').root().findAll({ rule: rule.match }), `${rule.id} in ${grammar}`);
     }
   }
+});
+
+test('RULES.md lists the rules as they are; tests/support/write-rules-table.ts writes it', (t) => {
+  t.is(readFileSync(new URL('../../RULES.md', import.meta.url), 'utf8'), rulesTable());
 });
 
 test('there are at least 40 rules, with unique ids that start with their language', (t) => {

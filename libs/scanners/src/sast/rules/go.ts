@@ -70,10 +70,11 @@ export const goInjectionRules = rulesFor('go', [
     severity: 'high',
     weakness: weakness.reflectedXss,
     remediation: 'Render with html/template, or escape the value with html.EscapeString.',
-    keywords: ['Fprint', '.Write(', 'WriteString', 'template.HTML'],
+    keywords: ['Fprint', '.Write(', 'WriteString'],
     match: {
       all: [
-        go.call('fmt\\.(?:Fprintf|Fprint|Fprintln)|io\\.WriteString|\\w+\\.Write|template\\.(?:HTML|JS|URL)'),
+        go.call('fmt\\.(?:Fprintf|Fprint|Fprintln)|io\\.WriteString|\\w+\\.Write'),
+        { not: withArgument('os\\.Std(?:out|err)') },
         {
           inside: {
             stopBy: 'end',
@@ -96,12 +97,12 @@ export const goInjectionRules = rulesFor('go', [
   },
   {
     id: 'go-unescaped-template-value',
-    severity: 'medium',
+    severity: 'high',
     weakness: weakness.domXss,
     remediation: 'Pass the plain string to html/template, which escapes it for its place.',
     keywords: ['template.HTML', 'template.JS'],
     match: go.call('template\\.(?:HTML|JS|HTMLAttr|JSStr)'),
-    input: { at: { argument: 0 }, is: ['built'], cleansers: /Escape|Sanitize|Marshal/ },
+    input: { at: { argument: 0 }, is: ['built', 'request'], cleansers: /Escape|Sanitize|Marshal/ },
     matches: ['package a\nfunc f(name string) template.HTML { return template.HTML("<b>" + name + "</b>") }'],
     clean: [
       'package a\nfunc f() template.HTML { return template.HTML("<br>") }',

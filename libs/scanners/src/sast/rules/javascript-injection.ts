@@ -67,6 +67,17 @@ export const javascriptInjectionRules = rulesFor('javascript', [
     ],
   },
   {
+    id: 'js-nosql-where',
+    severity: 'high',
+    weakness: weakness.nosqlInjection,
+    remediation: 'Write the condition with operators, { age: { $gt: Number(age) } }: $where runs its text as JavaScript in the database.',
+    keywords: ['$where'],
+    match: js.property('\\$where', '.*'),
+    input: { at: { field: 'value' }, is: ['built', 'request'] },
+    matches: ['users.find({ $where: `this.age > ${age}` });', 'users.find({ "$where": "this.name == \'" + req.body.name + "\'" });'],
+    clean: ['users.find({ $where: "this.credits > this.debits" });', 'users.find({ age: { $gt: age } });'],
+  },
+  {
     id: 'js-command-injection',
     severity: 'high',
     weakness: weakness.commandInjection,

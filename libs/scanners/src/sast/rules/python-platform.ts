@@ -3,6 +3,9 @@ import * as weakness from './weaknesses.ts';
 
 const secretName = '(?i)(?:token|secret|passw|nonce|otp\\b|session|api_?key|csrf|salt|verification|reset_?code|invite_?code)';
 
+/** A variable, an attribute or an item called so, encoded or not. */
+const passwordText = '(?i)(?:.*[.\\[\'"])?\\w*(?:password|passwd|pwd)\\w*(?:[\'"]\\])?(?:\\.encode\\(.*\\))?';
+
 export const pythonPlatformRules = rulesFor('python', [
   {
     id: 'py-path-traversal',
@@ -154,10 +157,11 @@ export const pythonPlatformRules = rulesFor('python', [
           ],
         },
         { not: python.withKeyword('usedforsecurity', 'False') },
+        { not: withArgument(passwordText) },
       ],
     },
     matches: ['hashlib.md5(data).hexdigest()', 'hashlib.new("sha1", data)', 'hashes.MD5()'],
-    clean: ['hashlib.sha256(data)', 'hashlib.md5(data, usedforsecurity=False)'],
+    clean: ['hashlib.sha256(data)', 'hashlib.md5(data, usedforsecurity=False)', 'hashlib.md5(password)'],
   },
   {
     id: 'py-weak-password-hash',
@@ -166,10 +170,7 @@ export const pythonPlatformRules = rulesFor('python', [
     remediation: 'Use argon2-cffi, bcrypt, or hashlib.scrypt with a salt for each password.',
     keywords: ['hashlib'],
     match: {
-      all: [
-        python.call('hashlib\\.(?:md5|sha1|sha224|sha256|sha384|sha512)'),
-        withArgument('(?i)(?:.*[.\\[\'"])?\\w*(?:password|passwd|pwd)\\w*(?:[\'"]\\])?(?:\\.encode\\(.*\\))?'),
-      ],
+      all: [python.call('hashlib\\.(?:md5|sha1|sha224|sha256|sha384|sha512)'), withArgument(passwordText)],
     },
     matches: ['hashlib.sha256(password.encode()).hexdigest()', 'hashlib.md5(user.password.encode("utf-8"))'],
     clean: ['hashlib.sha256(content).hexdigest()', 'hashlib.scrypt(password, salt=salt, n=2**15, r=8, p=1)'],
