@@ -13,10 +13,12 @@ export interface StopJobMessage {
   readonly jobName: string;
 }
 
-/** Asks for all artifacts of a scan to be deleted. */
+/** Asks for the artifacts of a scan to be deleted, but for those that it still refers to. */
 export interface DeleteArtifactsMessage {
   readonly organizationId: string;
   readonly scanId: string;
+  /** Artifact ids. */
+  readonly keep: readonly string[];
 }
 
 export interface QueueMessages {

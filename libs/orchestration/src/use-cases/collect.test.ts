@@ -73,10 +73,10 @@ function storageOf(ids: readonly string[], pageSize: number): { readonly left: S
   return { left, storage: storage as unknown as StorageClient };
 }
 
-test('every artifact of a scan is deleted, page by page, and once more does nothing', async (t) => {
+test('the artifacts that a scan does not keep are deleted, page by page, and once more does nothing', async (t) => {
   const { storage, left } = storageOf(['a', 'b', 'c', 'd', 'e'], 2);
-  const message = { organizationId: 'organization', scanId: 'scan' };
-  t.is(await deleteArtifactsOfScan(storage, message, signal), 5);
-  t.is(left.size, 0);
+  const message = { organizationId: 'organization', scanId: 'scan', keep: ['b', 'e'] };
+  t.is(await deleteArtifactsOfScan(storage, message, signal), 3);
+  t.deepEqual([...left], ['b', 'e']);
   t.is(await deleteArtifactsOfScan(storage, message, signal), 0);
 });

@@ -33,13 +33,13 @@ export async function ensurePartitions({ scope, system, clock }: SystemPorts): P
 }
 
 /**
- * Deletes every artifact of a scan. Idempotent. Answers how many were there.
+ * Deletes the artifacts of a scan that the message does not keep. Idempotent. Answers how many were there.
  *
  * @throws unavailable when storage cannot be reached: the queue tries again
  */
 export async function deleteArtifactsOfScan(
   storage: StorageClient,
-  { organizationId, scanId }: DeleteArtifactsMessage,
+  { organizationId, scanId, keep }: DeleteArtifactsMessage,
   signal: AbortSignal,
 ): Promise<number> {
   const scope = scopeOf({ organizationId, actor: 'sweeper' });
@@ -48,11 +48,8 @@ export async function deleteArtifactsOfScan(
   do {
     signal.throwIfAborted();
     const page = await storage.listArtifacts(scope, { scanId, type: null, pageSize: batchSize, pageToken });
-    if (page.artifacts.length > 0)
-      deleted += await storage.deleteArtifacts(
-        scope,
-        page.artifacts.map(({ id }) => id),
-      );
+    const ids = page.artifacts.map(({ id }) => id).filter((id) => !keep.includes(id));
+    if (ids.length > 0) deleted += await storage.deleteArtifacts(scope, ids);
     pageToken = page.nextPageToken;
   } while (pageToken !== null);
   return deleted;
