@@ -4,7 +4,9 @@ import { failureReasons, isRetryable, isTerminal, scanStatuses, scanTransitions 
 export function stateMachineDocument(): string {
   const edges = scanStatuses.flatMap((from) => scanTransitions[from].map((to) => `  ${from} --> ${to}`));
   const ends = scanStatuses.filter(isTerminal).map((status) => `  ${status} --> [*]`);
-  const reasons = failureReasons.map((reason) => `| \`${reason}\` | ${isRetryable(reason) ? 'a new attempt, while there are any left' : 'none'} |`);
+  const reasons = failureReasons.map(
+    (reason) => `| \`${reason}\` | ${isRetryable(reason) ? 'a new attempt, while there are any left' : 'none'} |`,
+  );
   return [
     '# The states of a scan',
     '',

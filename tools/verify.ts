@@ -11,7 +11,11 @@ const steps: readonly Step[] = [
   { name: 'proto lint', command: ['buf', 'lint'], remedy: 'mend the proto files' },
   { name: 'proto format', command: ['buf', 'format', '--diff', '--exit-code', 'proto'], remedy: 'run npx buf format -w proto' },
   { name: 'proto compatibility', command: ['node', 'tools/check-breaking.ts'], remedy: 'keep numbers and types; add new fields instead' },
-  { name: 'generated code', command: ['node', '--conditions=@cloudscan/source', 'tools/generate.ts', '--check'], remedy: 'run npm run generate and commit' },
+  {
+    name: 'generated code',
+    command: ['node', '--conditions=@cloudscan/source', 'tools/generate.ts', '--check'],
+    remedy: 'run npm run generate and commit',
+  },
   { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'], remedy: 'run npm run format' },
   { name: 'types', command: ['node', 'node_modules/tsc7/bin/tsc', '-p', 'tsconfig.check.json'], remedy: 'mend the types' },
   { name: 'lint', command: ['nx', 'run-many', '--target=lint', '--parallel=2', '--outputStyle=static'], remedy: 'mend what is named' },

@@ -53,6 +53,8 @@ function shared({ ports, secrets, inherited }: PlanInput): Environment {
   return {
     CLOUDSCAN_EXIT_WITH_PARENT: 'true',
     AUTH_MODE: 'disabled',
+    // Who can use the stack can read this machine's repositories anyway.
+    GIT_ALLOWED_PROTOCOLS: inherited['GIT_ALLOWED_PROTOCOLS'] ?? 'https,ssh,file',
     GRPC_HOST: loopback,
     HTTP_HOST: loopback,
     METRICS_HOST: loopback,
