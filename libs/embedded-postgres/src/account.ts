@@ -61,10 +61,10 @@ function waysToRunAs(user: User): readonly Account[] {
   const adopt = (path: string): void => chownSync(path, user.uid, user.gid);
   const plain: Account = { spawn: user, prefix: [], adopt };
   if (process.platform !== 'linux') return [plain];
-  // capabilities(7): a capability survives the change of user and the exec only when it is inheritable and ambient.
-  const capabilities = '+dac_override';
-  const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  const prefix = ['setpriv', ...identity, `--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`];
+  // capabilities(7): a capability outlives the change of user and the exec only when it is inheritable and ambient, and
+  // access(2), by which PostgreSQL looks for its own programs, takes it into account only without the fix-up for set-user-ID.
+  const capabilities = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const prefix = ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups', ...capabilities];
   return [plain, { spawn: {}, prefix, adopt }];
 }
 
