@@ -108,7 +108,7 @@ function throttledProgress(): (fraction: number) => void {
 }
 
 function startWatchdog(limits: WatchdogLimits): void {
-  new Worker(new URL(`./watchdog${extname(import.meta.url)}`, import.meta.url), { workerData: limits }).unref();
+  new Worker(new URL(`./watchdog-main${extname(import.meta.url)}`, import.meta.url), { workerData: limits }).unref();
 }
 
 function describe(error: unknown): string {

@@ -59,7 +59,7 @@ async function scanFile(file: SourceFile): Promise<BuiltinFinding[] | null> {
     if (isBinary(bytes) || isMinified(file.name, text)) return [];
     return await analyse(file.path, text.replace(/^\uFEFF/, ''), dialectOf(file.name)!, sastRules);
   } catch (error) {
-    console.warn(`${file.path}: ${error instanceof Error ? error.message : String(error)}`);
+    process.stderr.write(`${file.path}: ${error instanceof Error ? error.message : String(error)}\n`);
     return null;
   }
 }

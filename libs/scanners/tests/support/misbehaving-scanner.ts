@@ -34,6 +34,7 @@ async function* scan({ options, progress, workDir }: BuiltinTask<Behaviour>): As
       }
       return;
     case 'print':
+      // eslint-disable-next-line no-console -- what a library might do is what is tried here
       console.log('a library that talks');
       yield { ...finding(0), title: JSON.stringify({ env: process.env, arguments: process.argv.slice(2), cwd: process.cwd(), workDir }) };
       return;

@@ -1,6 +1,8 @@
 import type { SastRule } from '../rule.ts';
-import { goInjectionRules, goPlatformRules } from './go.ts';
-import { javaInjectionRules, javaPlatformRules } from './java.ts';
+import { goInjectionRules } from './go-injection.ts';
+import { goPlatformRules } from './go-platform.ts';
+import { javaInjectionRules } from './java-injection.ts';
+import { javaPlatformRules } from './java-platform.ts';
 import { javascriptInjectionRules } from './javascript-injection.ts';
 import { javascriptPlatformRules } from './javascript-platform.ts';
 import { pythonInjectionRules } from './python-injection.ts';

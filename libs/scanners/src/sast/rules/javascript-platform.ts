@@ -1,7 +1,6 @@
 import { js, rulesFor, withArgument } from '../rule.ts';
+import { secretName } from './secret-name.ts';
 import * as weakness from './weaknesses.ts';
-
-const secretName = '(?i)(?:token|secret|passw|nonce|otp\\b|session|api_?key|csrf|salt|verification|reset_?code|invite_?code)';
 
 export const javascriptPlatformRules = rulesFor('javascript', [
   {

@@ -1,4 +1,4 @@
-import { python, rulesFor, withArgument } from '../rule.ts';
+import { python, rulesFor } from '../rule.ts';
 import { sqlText } from './sql-text.ts';
 import * as weakness from './weaknesses.ts';
 
