@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Secret } from '@cloudscan/config';
 import { systemScope } from '@cloudscan/auth';
-import { Database } from '@cloudscan/database';
+import { Database, lockIds } from '@cloudscan/database';
 import { createLogins, dumpSchema, groupRoles, migrate, rollback, status } from '../src/index.ts';
 import test from 'ava';
 import { PgBoss } from 'pg-boss';
@@ -138,6 +138,10 @@ test('partitions begin and end at midnight UTC, whatever the session’s time zo
   await migrate(config);
   await withClient(config, async (client) => {
     await client.query(`SET timezone = 'Pacific/Auckland'; BEGIN; SELECT ensure_partition('2036-02-29')`);
+    const lock = await client.query(`SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objid = $1`, [
+      lockIds.partitions,
+    ]);
+    t.is(lock.rowCount, 1);
     const locks = await client.query<{ mode: string }>(
       `SELECT DISTINCT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = ANY ('{scans,findings,scan_events}'::regclass[])`,
     );

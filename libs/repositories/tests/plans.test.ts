@@ -1,12 +1,15 @@
+import { Database, orchestratorRoles } from '@cloudscan/database';
 import type { Statement, Transaction } from '@cloudscan/database';
 import type { Scan } from '@cloudscan/domain';
 import type { Page } from '@cloudscan/orchestration';
 import { newId, testFile } from '@cloudscan/testing';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { admit } from '../src/scans/admission.ts';
 import { listEvents, listFindings, listScans } from '../src/scans/scan-queries.ts';
 import { lockScan, readScan } from '../src/scans/scan-store.ts';
-import { batch, bench, findingsOf } from './support.ts';
+import { activeStatement } from '../src/scans/system-scan-repository.ts';
+import { batch, bench, findingsOf, noLimits } from './support.ts';
 import type { Bench, Tenant } from './support.ts';
 
 /*
@@ -83,7 +86,7 @@ async function explain(name: string, work: (transaction: Transaction) => Promise
           const literals = values.map((_, index) => `($1::jsonb ->> ${index})`).join(', ');
           const { rows } = await transaction.query<{ text: string }>(
             `SELECT format('EXECUTE %I(${values.map(() => '%L').join(', ')})', $2::text, ${literals}) AS text`,
-            [JSON.stringify(values), name],
+            [JSON.stringify(values.map((value) => (Array.isArray(value) ? `{${value.join(',')}}` : value))), name],
           );
           const plan = await transaction.query<{ 'QUERY PLAN': readonly { readonly Plan: Node }[] }>(
             `EXPLAIN (FORMAT JSON) ${rows[0]!.text}`,
@@ -134,21 +137,55 @@ test('a look-up by id probes one index of one partition, and takes locks on no o
     await explain('lock-scan', (transaction) => lockScan(transaction, tenant.scope, scan.id)),
     leafOf('scans', scan.createdAt),
   );
-  await b.db.database.transaction(tenant.scope, async (transaction) => {
+
+  // Once on each connection the server weighs a generic plan, which locks every partition, and drops it for its cost.
+  await using database = await Database.connect(
+    { ...b.db.config, maxConnections: 1, minConnections: 0 },
+    { applicationName: 'test', roles: orchestratorRoles },
+  );
+  const readTenTimes = async (transaction: Transaction): Promise<void> => {
     for (let round = 0; round < 10; round += 1) await readScan(transaction, tenant.scope, scan.id);
+  };
+  await database.transaction(tenant.scope, readTenTimes);
+  await database.transaction(tenant.scope, async (transaction) => {
+    await readTenTimes(transaction);
     const { rows } = await transaction.query<{ relation: string }>(
-      `SELECT DISTINCT relation::regclass::text AS relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation::regclass::text ~ '^scans_[0-9_]+$'`,
+      `SELECT DISTINCT relation::regclass::text AS relation FROM pg_locks
+       WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation::regclass::text ~ '^scans_[0-9_]+$'`,
     );
-    t.deepEqual(
-      rows.map(({ relation }) => relation),
-      [leafOf('scans', scan.createdAt)],
-    );
+    t.deepEqual(rows, [{ relation: leafOf('scans', scan.createdAt) }]);
   });
 });
 
 test('the events of a scan are a range of one partition’s primary key', async (t) => {
   const explained = await explain('scan-events', (transaction) => listEvents(transaction, tenant.scope, scan.id, 1, 100));
   touchesOnly(t, explained, leafOf('scan_events', scan.createdAt));
+});
+
+test('admission picks from active_scans alone and writes to one partition for each month of its picks', async (t) => {
+  const waiting: Scan[] = [];
+  for (let index = 0; index < 20; index += 1)
+    waiting.push(await tenant.start(await tenant.create({ at: scan.createdAt }), { ...noLimits, maxRunning: 0 }));
+  let maxRunning = months;
+  const admitOne = async (transaction: Transaction): Promise<void> => {
+    await transaction.becomeSystem();
+    maxRunning += 1;
+    const admitted = await admit(transaction, { send: async () => undefined }, { ...noLimits, maxRunning }, new Date());
+    t.is(admitted.size, 1);
+  };
+  const pick = await explain('pick-scans-to-admit', admitOne);
+  t.deepEqual(pick.relations.toSorted(), ['active_scans', 'organizations']);
+  const write = await explain('admit-scans', admitOne);
+  t.deepEqual(write.relations.filter((relation) => relation.startsWith('scans')).toSorted(), ['scans', leafOf('scans', scan.createdAt)]);
+});
+
+test('the list of active scans probes an index for each scan and reads no partition whole', async (t) => {
+  const explained = await explain('active-scans', async (transaction) => {
+    await transaction.becomeSystem();
+    await transaction.query(activeStatement, ['00000000-0000-0000-0000-000000000000', 10]);
+  });
+  t.true(explained.nodes.filter((node) => node === 'Index Scan').length >= months, explained.nodes.join(', '));
+  t.true(explained.nodes.includes('Nested Loop'));
 });
 
 for (const [name, filter] of Object.entries({

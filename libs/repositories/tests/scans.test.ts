@@ -213,7 +213,9 @@ test('pending scans expire when they are old enough, with their uploads, in step
   const expired = (await own.scans.findById(tenant.scope, old[0]!.id))!;
   t.like(expired, { status: 'failed', failureReason: 'source_missing' });
   t.is(expired.errorMessage, 'the scan was never started');
-  t.deepEqual(await own.messages('delete-artifacts', old[0]!.id), [{ organizationId: tenant.organization.id, scanId: old[0]!.id, keep: [] }]);
+  t.deepEqual(await own.messages('delete-artifacts', old[0]!.id), [
+    { organizationId: tenant.organization.id, scanId: old[0]!.id, keep: [] },
+  ]);
   t.is((await own.scans.findById(tenant.scope, young.id))!.status, 'pending');
   t.is((await own.scans.findById(tenant.scope, started.id))!.status, 'queued');
 });

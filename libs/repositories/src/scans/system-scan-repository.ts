@@ -34,7 +34,7 @@ const recordJobStatement: Statement = {
 };
 
 // LATERAL with the two halves of the key: one probe into one partition per scan. OFFSET 0 keeps the planner from joining whole partitions.
-const activeStatement: Statement = {
+export const activeStatement: Statement = {
   name: 'active-scans',
   text: `SELECT active.scan_id AS id, active.organization_id AS "organizationId", scan.attempt, scan.status, scan.admitted_at AS "admittedAt",
       scan.job_name AS "jobName", scan.started_at AS "startedAt", scan.updated_at AS "updatedAt"
