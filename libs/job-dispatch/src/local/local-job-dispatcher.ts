@@ -196,7 +196,9 @@ export class LocalJobDispatcher implements JobDispatcher {
     const gone = await killRun({ runner: job.runner, known: [], workDir: job.workDir }, killLimitMs);
     if (!gone) throw unavailable(`the end of ${job.jobName}`);
     const folder = runFolder(job.workDir);
-    const end = (await readOutcome(folder)) ?? this.#endedBy(condition, readLogTail(folder.log, logTailBytes));
+    // Where the runner said nothing, its supervisor may have.
+    const logTail = readLogTail(folder.log, logTailBytes) || readLogTail(folder.supervisorLog, logTailBytes);
+    const end = (await readOutcome(folder)) ?? this.#endedBy(condition, logTail);
     return this.#jobs.end(scope, job.jobName, end);
   }
 
