@@ -21,7 +21,9 @@ const maxText = 4096;
 const maxSource = 200;
 /** The convention for constants in all four languages. */
 const constantName = /^[A-Z][A-Z0-9_]*$/;
-
+/** Operators whose result is one of their sides; others, `+` apart, yield numbers and truth values. */
+const choosing = /^(?:\|\||&&|\?\?)$/;
+/** What stands in an expression and is no part of its value. */
 const typeKind = /(?:^|_)type(?:_identifier|_arguments|_annotation)?$/;
 
 interface Binding {
@@ -65,10 +67,10 @@ export class Flow {
     if (grammar.literals.has(kind)) return constant;
     if (grammar.strings.has(kind)) return this.#text(node, context, depth);
     if (grammar.identifiers.has(kind)) return this.#name(node, context, depth);
-    if (kind in grammar.calls) return this.#call(node, kind, context, depth);
-    if (kind in grammar.members) return this.#member(node, kind, context, depth);
+    if (Object.hasOwn(grammar.calls, kind)) return this.#call(node, kind, context, depth);
+    if (Object.hasOwn(grammar.members, kind)) return this.#member(node, kind, context, depth);
     if (kind === grammar.concatenation) return this.#concatenation(node, context, depth);
-    if (kind in grammar.carriers) return this.#field(node, grammar.carriers[kind]!, context, depth);
+    if (Object.hasOwn(grammar.carriers, kind)) return this.#field(node, grammar.carriers[kind]!, context, depth);
     if (kind === grammar.conditional?.kind) {
       return this.#union(node.namedChildren().toSpliced(grammar.conditional.conditionAt, 1), context, depth);
     }
@@ -175,8 +177,8 @@ export class Flow {
     const operator = node.field('operator')?.text() ?? node.child(1)?.text() ?? '';
     const sides = node.namedChildren().map((side) => this.#evaluate(side, context, depth + 1));
     const value = union(sides);
-    if (!this.#grammar.concatenators.has(operator))
-      return /^(?:\|\||&&|\?\?)$/.test(operator) ? value : { ...constant, dynamic: value.dynamic };
+    if (choosing.test(operator)) return value;
+    if (!this.#grammar.concatenators.has(operator)) return { ...constant, dynamic: value.dynamic };
     const holdsText = sides.some(({ text }) => text !== '');
     return { ...value, built: value.built || (value.dynamic && holdsText) };
   }
@@ -262,7 +264,7 @@ function interpolationsOf(node: SgNode, grammar: FlowGrammar): SgNode[] {
 function namesIn(pattern: SgNode, grammar: FlowGrammar): string[] {
   const kind = String(pattern.kind());
   if (grammar.identifiers.has(kind)) return [pattern.text()];
-  if (kind in grammar.members || kind in grammar.calls) return [];
+  if (Object.hasOwn(grammar.members, kind) || Object.hasOwn(grammar.calls, kind)) return [];
   return pattern.namedChildren().flatMap((child) => namesIn(child, grammar));
 }
 
