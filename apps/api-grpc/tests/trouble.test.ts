@@ -43,10 +43,10 @@ test.serial('a caller never waits past its deadline, and what it gave up on is n
   const tenant = await Tenant.create(api);
   const { asked, release } = holdStorage(api);
   const startedAt = performance.now();
-  const call = api.scans.call('createScan', tenant.createScanRequest(), { deadlineMs: 200 });
+  const call = api.scans.call('createScan', tenant.createScanRequest(), { deadlineMs: 1000 });
   await asked;
   t.is(await codeOf(t, call), 'deadline_exceeded');
-  t.true(performance.now() - startedAt < 1500);
+  t.true(performance.now() - startedAt < 5000);
   const abandoned = /CreateScan",code="(DEADLINE_EXCEEDED|CANCELLED)"/;
   await eventually(async () => abandoned.test(await metricsOf(api)), { what: 'the server to give up too' });
   const deletedBefore = api.storage.deleted.length;

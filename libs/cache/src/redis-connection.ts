@@ -2,8 +2,6 @@ import type { Logger } from '@cloudscan/telemetry';
 import { Redis } from 'ioredis';
 import type { RedisConfig } from './redis-config.ts';
 
-/** Milliseconds that a command may take before its caller goes on without Redis. */
-const commandTimeoutMs = 250;
 const maxReconnectMs = 2000;
 
 /**
@@ -11,8 +9,9 @@ const maxReconnectMs = 2000;
  * answer, and none is kept and sent again later, when nobody knows any more what it was for. Reconnects by itself.
  *
  * @param name as `CLIENT LIST` shows it
+ * @param commandTimeoutMs milliseconds that a command may take before its caller goes on without Redis
  */
-export function createRedis(config: RedisConfig, name: string, log: Logger): Redis {
+export function createRedis(config: RedisConfig, name: string, log: Logger, commandTimeoutMs = 250): Redis {
   const redis = new Redis({
     host: config.host,
     port: config.port,

@@ -3,8 +3,7 @@ import { LruMap } from '../src/lru-map.ts';
 import { MemoryCache } from '../src/memory-cache.ts';
 import { conforms } from './support/cache-conformance.ts';
 
-const lifeMs = 300;
-conforms(test, 'memory', lifeMs, () => new MemoryCache({ lifeMs }));
+conforms(test, 'memory', (lifeMs) => new MemoryCache({ lifeMs }));
 
 test('forgets what was used longest ago when it is full', async (t) => {
   const cache = new MemoryCache({ lifeMs: 60_000, capacity: 2 });
