@@ -17,7 +17,7 @@ if (process.argv.includes('--write')) {
   await writeFile(file, dump);
 } else if ((await readFile(file, 'utf8')) !== dump) {
   process.stderr.write(
-    'migrations/schema.sql is not what the migrations add up to; run "node src/dump-main.ts --write" on an empty database\n',
+    'migrations/schema.sql is not what the migrations add up to; run "npm run schema:write" in migrations/ on an empty database\n',
   );
   process.exitCode = 1;
 }
