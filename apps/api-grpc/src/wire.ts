@@ -1,5 +1,5 @@
-import type { organization as organizationWire, scan as wire } from '@cloudscan/contracts';
-import { scan as scanWire } from '@cloudscan/contracts';
+import type { organization as organizationWire } from '@cloudscan/contracts';
+import { scan as wire } from '@cloudscan/contracts';
 import {
   failureReasonOnWire,
   progressToWire,
@@ -70,8 +70,8 @@ export function eventToWire(event: ScanEvent): wire.ScanEvent {
 }
 
 const eventTypes = {
-  transition: scanWire.ScanEventType.SCAN_EVENT_TYPE_TRANSITION,
-  progress: scanWire.ScanEventType.SCAN_EVENT_TYPE_PROGRESS,
+  transition: wire.ScanEventType.SCAN_EVENT_TYPE_TRANSITION,
+  progress: wire.ScanEventType.SCAN_EVENT_TYPE_PROGRESS,
 } as const satisfies Record<ScanEvent['type'], wire.ScanEventType>;
 
 /** What the server draws itself (id, scan, time, run) is not read. */
