@@ -1,8 +1,9 @@
 import type { Scope } from '@cloudscan/auth';
+import { DomainError } from '@cloudscan/domain';
 import pg from 'pg';
 import type { DatabaseConfig } from './config.ts';
 import { clientConfig, resolveTls } from './connection.ts';
-import { isConnectionLoss, isTransient, toDomainError } from './errors.ts';
+import { errorCode, isConnectionLoss, isTransient, toDomainError } from './errors.ts';
 
 /** A statement with a name is prepared once per connection. */
 export interface Statement {
@@ -69,10 +70,13 @@ export class Database implements AsyncDisposable {
         allowExitOnIdle: false,
       });
       const database = new Database(pool, options);
-      await database.ping();
+      await database.ping().catch(async (error: unknown) => {
+        await database.stop();
+        throw error;
+      });
       return database;
     } catch (error) {
-      throw toDomainError(error);
+      throw refusal(error) ?? toDomainError(error);
     }
   }
 
@@ -181,4 +185,11 @@ function beginAs(scope: Scope, roles: DatabaseRoles): string {
   if (scope.kind === 'system') return `BEGIN; SET LOCAL ROLE ${roles.system}`;
   if (!/^[0-9a-f-]{36}$/.test(scope.organizationId)) throw new TypeError('an organization scope must hold a UUID');
   return `BEGIN; SET LOCAL ROLE ${roles.organization}; SET LOCAL cloudscan.organization_id = '${scope.organizationId}'`;
+}
+
+/** Classes 28 (invalid authorization) and 3D (invalid catalog name) of PostgreSQL's error codes: waiting does not help. */
+function refusal(error: unknown): DomainError | null {
+  const cause = error instanceof DomainError ? error.cause : error;
+  if (!/^(28|3D)/.test(errorCode(cause) ?? '')) return null;
+  return new DomainError('failed_precondition', 'the database refuses the connection; check DB_USER, DB_PASSWORD and DB_NAME', { cause });
 }

@@ -77,6 +77,9 @@ function startUpProblem(error: unknown): string | null {
       return path === undefined ? null : `${path} cannot be written; give this user write access or choose another folder`;
     case 'EROFS':
       return `${path} is on a read-only file system; choose another folder`;
+    case 'unavailable':
+    case 'failed_precondition':
+      return `${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`;
     case 'ENOSPC':
       return `the disk is full${path === undefined ? '' : ` (${path})`}; free some space`;
     default:
