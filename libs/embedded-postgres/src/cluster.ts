@@ -27,7 +27,8 @@ export async function ensureCluster(dataDir: string, password: string, binaries:
   account.adopt(draft);
   account.adopt(passwordFile);
   try {
-    await run(binaries.initdb, ['-D', draft, `--pwfile=${passwordFile}`, ...initOptions], account);
+    const options = initOptions(await majorVersionOf(binaries, account));
+    await run(binaries.initdb, ['-D', draft, `--pwfile=${passwordFile}`, ...options], account);
     renameSync(draft, dataDir);
   } finally {
     rmSync(passwordFile, { force: true });
@@ -35,26 +36,28 @@ export async function ensureCluster(dataDir: string, password: string, binaries:
   }
 }
 
-const initOptions = [
-  `--username=${superuser}`,
-  '--auth=scram-sha-256',
-  '--encoding=UTF8',
-  '--locale=C',
-  '--no-data-checksums',
-  '--no-instructions',
+/** Of `initdb`. Options that a version does not know end it. */
+function initOptions(majorVersion: number): string[] {
+  const options = [`--username=${superuser}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-instructions'];
   // One system call in place of an fsync per file.
-  ...(process.platform === 'linux' ? ['--sync-method=syncfs'] : []),
-];
+  if (majorVersion >= 17 && process.platform === 'linux') options.push('--sync-method=syncfs');
+  // Older versions have none by default.
+  if (majorVersion >= 18) options.push('--no-data-checksums');
+  return options;
+}
 
 async function requireSameVersion(dataDir: string, binaries: PostgresBinaries, account: Account): Promise<void> {
-  const made = readFileSync(join(dataDir, 'PG_VERSION'), 'utf8').trim();
-  const version = await run(binaries.postgres, ['--version'], account);
-  const have = /(\d+)/.exec(version)?.[1];
+  const made = Number(readFileSync(join(dataDir, 'PG_VERSION'), 'utf8'));
+  const have = await majorVersionOf(binaries, account);
   if (made !== have) {
     throw new StartUpError(
       `${dataDir} was made by PostgreSQL ${made} and this is ${have}; dump it with the old version, or remove the folder to begin anew`,
     );
   }
+}
+
+async function majorVersionOf({ postgres }: PostgresBinaries, account: Account): Promise<number> {
+  return Number(/(\d+)/.exec(await run(postgres, ['--version'], account))?.[1]);
 }
 
 async function run(program: string, args: readonly string[], account: Account): Promise<string> {

@@ -23,6 +23,8 @@ export interface EmbeddedPostgresOptions {
   readonly port: number;
   /** Of the superuser `postgres`; that of the first start stays. */
   readonly password: Secret;
+  /** Folder of `initdb` and `postgres`; by default those of the npm package. */
+  readonly binDir?: string;
   /** Further server settings. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Called when the server ends without {@link EmbeddedPostgres.stop}. */
@@ -132,7 +134,7 @@ export class EmbeddedPostgres implements Service {
   }
 
   async #startServer(): Promise<void> {
-    const binaries = findBinaries();
+    const binaries = findBinaries(this.#options.binDir);
     const account = chooseAccount(this.#folder, existsSync(this.#dataDir) ? this.#dataDir : null, binaries.postgres);
     await ensureCluster(this.#dataDir, this.#options.password.reveal(), binaries, account);
     const crashed = readPostmaster(this.#dataDir) !== null;
