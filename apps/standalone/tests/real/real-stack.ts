@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { systemScope } from '@cloudscan/auth';
 import { Secret } from '@cloudscan/config';
 import { Database } from '@cloudscan/database';
-import { readStackFile } from '@cloudscan/process';
-import { eventually } from '@cloudscan/testing';
+import { freePort, readStackFile } from '@cloudscan/process';
+import { eventually, processesOf } from '@cloudscan/testing';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -19,7 +19,20 @@ export type ProcessKind = string;
 /** The stack with its real processes, on a data folder of its own. */
 export class RealStack {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'cloudscan-stack-'));
+  readonly #ports: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
+
+  private constructor(ports: Readonly<Record<string, string>>) {
+    this.#ports = ports;
+  }
+
+  /** On ports of its own, which a successor on the same data takes over. */
+  static async create(): Promise<RealStack> {
+    const names = ['GRPC_PORT', 'HTTP_PORT', 'STORAGE_SERVICE_PORT', 'STORAGE_HTTP_PORT', 'DB_PORT'];
+    const ports: Record<string, string> = {};
+    for (const name of names) ports[name] = String(await freePort());
+    return new RealStack(ports);
+  }
 
   async start(): Promise<void> {
     this.#child = spawn(process.execPath, ['--conditions=@cloudscan/source', join(root, 'apps/standalone/src/main.ts'), 'start'], {
@@ -35,13 +48,12 @@ export class RealStack {
 
   /** What a command line needs to find this stack. */
   get environment(): NodeJS.ProcessEnv {
-    const ports = { GRPC_PORT: '0', HTTP_PORT: '0', STORAGE_SERVICE_PORT: '0', STORAGE_HTTP_PORT: '0' };
     const collectors = { SWEEP_INTERVAL_SECONDS: '1', STORAGE_COLLECT_INTERVAL_SECONDS: '2', STORAGE_COLLECT_GRACE_SECONDS: '5' };
-    return { PATH: process.env.PATH, HOME: this.dataDir, CLOUDSCAN_DATA_DIR: this.dataDir, ...ports, ...collectors };
+    return { PATH: process.env.PATH, HOME: this.dataDir, CLOUDSCAN_DATA_DIR: this.dataDir, ...this.#ports, ...collectors };
   }
 
   get endpoint(): { readonly host: string; readonly port: number } {
-    return { host: '127.0.0.1', port: Number(readStackFile(this.dataDir)!.grpc.split(':')[1]) };
+    return { host: '127.0.0.1', port: Number(this.#ports['GRPC_PORT']) };
   }
 
   async stop(): Promise<void> {
@@ -55,6 +67,10 @@ export class RealStack {
   async dispose(): Promise<void> {
     await this.stop();
     rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  isRunning(kind: ProcessKind): boolean {
+    return this.running().some((running) => running.kind === kind);
   }
 
   /** Kills every process of a kind at once, without a warning; answers how many there were. */
@@ -74,12 +90,7 @@ export class RealStack {
 
   /** Every process that names the data folder in its command line or environment. */
   running(): readonly { readonly pid: number; readonly kind: ProcessKind }[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter(
-        (pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes(this.dataDir) || readOrEmpty(`/proc/${pid}/environ`).includes(this.dataDir),
-      )
-      .map((pid) => ({ pid: Number(pid), kind: kindOf(readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')) }));
+    return processesOf(this.dataDir).map(({ pid, command }) => ({ pid, kind: kindOf(command) }));
   }
 
   /** Asks the database as its superuser. */
@@ -87,7 +98,7 @@ export class RealStack {
     const secrets = JSON.parse(readFileSync(join(this.dataDir, 'secrets.json'), 'utf8')) as { databaseSuperuser: string };
     const config = {
       host: '127.0.0.1',
-      port: readStackFile(this.dataDir)!.databasePort,
+      port: Number(this.#ports['DB_PORT']),
       user: 'postgres',
       password: new Secret(secrets.databaseSuperuser),
       name: 'orchestrator',
@@ -139,13 +150,5 @@ function killIfThere(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
