@@ -4,6 +4,8 @@ export type { TestDatabase, TestDatabaseOptions, TestServer } from './database/t
 export { eventually } from './eventually.ts';
 export type { EventuallyOptions } from './eventually.ts';
 export { aFindingDraft, anArtifact, anOrganization, aProject, aScan, aToolRun, newId, uniqueName } from './factories.ts';
+export { processesOf } from './processes-of.ts';
+export type { RunningProcess } from './processes-of.ts';
 export { startRedis } from './redis.ts';
 export type { TestRedis } from './redis.ts';
 export { requires } from './requires.ts';

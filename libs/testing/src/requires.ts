@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { ImplementationFn, TestFn } from 'ava';
 
-/** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. */
-export type TestService = 'docker' | 'git' | 'ps' | 'redis';
+/** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. `script`: util-linux, for a terminal. */
+export type TestService = 'docker' | 'git' | 'ps' | 'redis' | 'script';
 
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {
