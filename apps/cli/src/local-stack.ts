@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isRunning, readStackFile, registerClient } from '@cloudscan/process';
-import type { StackFile } from '@cloudscan/process';
+import { countClients, identifyProcess, isRunning, readStackFile, registerClient } from '@cloudscan/process';
+import type { ProcessIdentity, StackFile } from '@cloudscan/process';
 import { UsageError } from './exit-codes.ts';
 
 export interface LocalStackOptions {
@@ -20,7 +20,7 @@ export interface LocalStackOptions {
 
 export interface LocalStackUse {
   readonly stack: StackFile;
-  /** Lets go of the stack; one that was started on demand ends, and this waits until it has. */
+  /** Lets go of the stack; one that was started on demand ends with its last client, who waits until it has. */
   release(): Promise<void>;
 }
 
@@ -32,22 +32,24 @@ const pollMs = 50;
 export async function useLocalStack(options: LocalStackOptions): Promise<LocalStackUse> {
   mkdirSync(options.dataDir, { recursive: true });
   const unregister = registerClient(options.dataDir);
+  let starting: ProcessIdentity | null = null;
   try {
-    const stack = readStackFile(options.dataDir) ?? (await startStack(options));
+    const stack = readStackFile(options.dataDir) ?? (await startStack(options, (started) => (starting = started)));
     return {
       stack,
       release: async () => {
         unregister();
-        if (stack.onDemand) await waitForEnd(stack);
+        if (stack.onDemand) await waitForEnd(options.dataDir, stack.process);
       },
     };
   } catch (error) {
     unregister();
+    if (starting !== null) await waitForEnd(options.dataDir, starting);
     throw error;
   }
 }
 
-async function startStack(options: LocalStackOptions): Promise<StackFile> {
+async function startStack(options: LocalStackOptions, onStarted: (process: ProcessIdentity | null) => void): Promise<StackFile> {
   options.onStarting();
   const logPath = join(options.dataDir, 'start.log');
   const log = openSync(logPath, 'w', 0o600);
@@ -59,6 +61,7 @@ async function startStack(options: LocalStackOptions): Promise<StackFile> {
     child.once('error', () => resolve('ended'));
   });
   child.unref();
+  if (child.pid !== undefined) onStarted(identifyProcess(child.pid));
   const deadline = Date.now() + options.timeoutMs;
   while (Date.now() < deadline) {
     options.signal.throwIfAborted();
@@ -74,9 +77,10 @@ async function startStack(options: LocalStackOptions): Promise<StackFile> {
   throw new UsageError(`the local stack did not start within ${options.timeoutMs / 1000} s: ${lastLines(logPath)}`);
 }
 
-async function waitForEnd(stack: StackFile): Promise<void> {
+/** Waits for the end of a stack that nobody else uses. */
+async function waitForEnd(dataDir: string, stack: ProcessIdentity): Promise<void> {
   const deadline = Date.now() + stopLimitMs;
-  while (Date.now() < deadline && isRunning(stack.process)) await delay(pollMs);
+  while (Date.now() < deadline && isRunning(stack) && countClients(dataDir) === 0) await delay(pollMs);
 }
 
 /** What the stack said last, for the user. */

@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import pc from 'picocolors';
+import { styleOf, visible } from './output/text-style.ts';
 
 /** Shows how far a long piece of work is. All of it goes to standard error. */
 export interface ProgressView {
@@ -31,7 +31,7 @@ class LineView implements ProgressView {
   update(percent: number, step: string): void {
     if (step === this.#last) return;
     this.#last = step;
-    this.#output.write(`[${String(Math.round(percent)).padStart(3)}%] ${step}\n`);
+    this.#output.write(`[${String(Math.round(percent)).padStart(3)}%] ${visible(step)}\n`);
   }
 
   note(text: string): void {
@@ -53,10 +53,11 @@ class BarView implements ProgressView {
   }
 
   update(percent: number, step: string): void {
+    const { colours, width } = styleOf(this.#output);
     const filled = Math.round((Math.min(Math.max(percent, 0), 100) / 100) * barWidth);
-    const bar = pc.cyan('█'.repeat(filled)) + pc.dim('░'.repeat(barWidth - filled));
-    const room = (this.#output.columns || 80) - barWidth - 8;
-    this.#text = `${bar} ${String(Math.round(percent)).padStart(3)}% ${step.slice(0, Math.max(room, 0))}`;
+    const bar = colours.cyan('█'.repeat(filled)) + colours.dim('░'.repeat(barWidth - filled));
+    const room = width - barWidth - 8;
+    this.#text = `${bar} ${String(Math.round(percent)).padStart(3)}% ${visible(step).slice(0, Math.max(room, 0))}`;
     const now = performance.now();
     if (now - this.#drawnAt < frameMs && percent < 100) return;
     this.#drawnAt = now;

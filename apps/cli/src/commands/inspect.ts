@@ -6,6 +6,7 @@ import { exitCodes, UsageError } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { writeResult } from '../output/destination.ts';
 import { findingsTable, scanDetails, scansTable } from '../output/table.ts';
+import { styleOf, visible, visibleJson } from '../output/text-style.ts';
 import { artifactView, eventView, findingView, scanView, toolView } from '../output/views.ts';
 import { allFindings, statusOf, watchScan } from '../scan-session.ts';
 import { patient } from '../server.ts';
@@ -34,13 +35,13 @@ export async function listScans(server: ServerClients, options: ListOptions): Pr
     scans.push(...page.scans);
     pageToken = page.nextPageToken;
   } while (pageToken !== '' && scans.length < options.limit);
-  await print(options.json ? JSON.stringify(scans.map(scanView)) : scansTable(scans));
+  await print(options.json ? visibleJson(scans.map(scanView)) : scansTable(scans, styleOf(process.stdout)));
   return exitCodes.clean;
 }
 
 export async function getScan(server: ServerClients, id: string, json: boolean): Promise<ExitCode> {
   const scan = await server.scans.call('getScan', { id }, patient);
-  await print(json ? JSON.stringify({ ...scanView(scan), tools: scan.tools.map(toolView) }) : scanDetails(scan));
+  await print(json ? visibleJson({ ...scanView(scan), tools: scan.tools.map(toolView) }) : scanDetails(scan, styleOf(process.stdout)));
   return exitCodes.clean;
 }
 
@@ -49,7 +50,7 @@ export async function watch(server: ServerClients, id: string, json: boolean, si
   let last: ScanStatus = 'pending';
   for await (const event of watchScan(server, id, signal)) {
     last = statusOf(event.toStatus);
-    await print(json ? JSON.stringify(eventView(event)) : eventLine(event));
+    await print(json ? visibleJson(eventView(event)) : eventLine(event));
   }
   return isTerminal(last) && last !== 'completed' ? exitCodes.scanFailed : exitCodes.clean;
 }
@@ -68,11 +69,11 @@ export async function listFindings(server: ServerClients, scanId: string, option
     if (findings.length === options.limit) break;
     findings.push(finding);
   }
-  await print(options.json ? JSON.stringify(findings.map(findingView)) : findingsTable(findings, { width: process.stdout.columns ?? 140 }));
+  await print(options.json ? visibleJson(findings.map(findingView)) : findingsTable(findings, styleOf(process.stdout)));
   return exitCodes.clean;
 }
 
-/** Lists the artifacts; `--download ID` prints a presigned URL instead, for a client that takes the bytes. */
+/** Lists the artifacts, with a presigned URL each where asked for. */
 export async function listArtifacts(
   server: ServerClients,
   scanId: string,
@@ -90,13 +91,15 @@ export async function listArtifacts(
       if (!options.json) {
         const type = artifactTypeOnWire.fromWire(artifact.type) ?? 'unknown';
         await print(
-          [artifact.id, type.padEnd(12), String(artifact.sizeBytes).padStart(12), artifact.filename, ...Object.values(link)].join('  '),
+          [artifact.id, type.padEnd(12), String(artifact.sizeBytes).padStart(12), visible(artifact.filename), ...Object.values(link)].join(
+            '  ',
+          ),
         );
       }
     }
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
-  if (options.json) await print(JSON.stringify(rows));
+  if (options.json) await print(visibleJson(rows));
   return exitCodes.clean;
 }
 
@@ -107,7 +110,7 @@ export async function cancelScan(server: ServerClients, id: string, json: boolea
 
 export async function deleteScan(server: ServerClients, id: string, json: boolean): Promise<ExitCode> {
   await server.scans.call('deleteScan', { id }, patient);
-  await print(json ? JSON.stringify({ deleted: id }) : `scan ${id} is deleted`);
+  await print(json ? visibleJson({ deleted: id }) : `scan ${id} is deleted`);
   return exitCodes.clean;
 }
 
@@ -121,7 +124,7 @@ function eventLine(event: wire.ScanEvent): string {
   const time = event.createdAt?.toISOString() ?? '';
   const what =
     event.progress === undefined ? statusOf(event.toStatus) : `${event.progress.percent}% ${event.progress.message || event.progress.step}`;
-  return [time, what, event.message].filter((part) => part !== '').join('  ');
+  return visible([time, what, event.message].filter((part) => part !== '').join('  '));
 }
 
 function print(text: string): Promise<void> {

@@ -6,12 +6,12 @@ import type { scan as wire } from '@cloudscan/contracts';
 import { isAtLeast, isTerminal, severities } from '@cloudscan/domain';
 import type { ScanType, Severity } from '@cloudscan/domain';
 import { toolStatusOnWire } from '@cloudscan/grpc';
-import pc from 'picocolors';
 import { request } from 'undici';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { jsonResult, writeResult } from '../output/destination.ts';
 import { findingsTable, summaryLine, toolsTable } from '../output/table.ts';
+import { plainStyle, styleOf, visible } from '../output/text-style.ts';
 import { findingView, scanView, toolView } from '../output/views.ts';
 import type { ProgressView } from '../progress.ts';
 import { allFindings, createScan, ensureOrganization, ensureProject, statusOf, watchScan } from '../scan-session.ts';
@@ -149,16 +149,22 @@ async function follow(server: ServerClients, scanId: string, progress: ProgressV
 
 async function report(server: ServerClients, scan: wire.Scan, options: ScanOptions, progress: ProgressView): Promise<ExitCode> {
   const status = statusOf(scan.status);
-  await writeResult(await resultOf(server, scan, options), options.output);
+  const { red, yellow } = styleOf(process.stderr).colours;
+  if (hasResult(scan, options.format)) await writeResult(await resultOf(server, scan, options), options.output);
   // The table says it by itself.
   const isShown = options.format === 'table' && options.output === undefined;
-  for (const tool of isShown ? [] : scan.tools.filter(hasFailed)) progress.note(pc.yellow(`${tool.name}: ${tool.errorMessage}`));
+  for (const tool of isShown ? [] : scan.tools.filter(hasFailed)) progress.note(yellow(visible(`${tool.name}: ${tool.errorMessage}`)));
   if (status !== 'completed') {
-    progress.note(pc.red(`the scan ${status === 'cancelled' ? 'was cancelled' : `failed: ${scan.errorMessage}`}`));
+    progress.note(red(`the scan ${status === 'cancelled' ? 'was cancelled' : `failed: ${visible(scan.errorMessage)}`}`));
     return exitCodes.scanFailed;
   }
-  if (options.output !== undefined) progress.note(`${summaryLine(scan)}; written to ${options.output}`);
+  if (options.output !== undefined) progress.note(`${summaryLine(scan, styleOf(process.stderr))}; written to ${options.output}`);
   return reaches(scan, options.failOn) ? exitCodes.findings : exitCodes.clean;
+}
+
+/** A scan that did not complete has none, except in JSON, whose reader finds the status in it. */
+function hasResult(scan: wire.Scan, format: OutputFormat): boolean {
+  return format === 'json' || (statusOf(scan.status) === 'completed' && (format === 'table' || scan.resultsArtifactId !== ''));
 }
 
 function hasFailed(tool: wire.ToolRun): boolean {
@@ -180,7 +186,7 @@ async function resultOf(
     case 'json':
       return jsonResult(scanView(scan), scan.tools.map(toolView), views(allFindings(server, scan.id)));
     case 'sarif':
-      return scan.resultsArtifactId === '' ? [] : downloadSarif(server, scan.id);
+      return downloadSarif(server, scan.id);
     case 'table':
       return tableResult(server, scan, options);
   }
@@ -198,16 +204,17 @@ async function downloadSarif(server: ServerClients, scanId: string): Promise<Asy
 }
 
 async function* tableResult(server: ServerClients, scan: wire.Scan, options: ScanOptions): AsyncGenerator<string> {
+  const style = options.output === undefined ? styleOf(process.stdout) : plainStyle;
   const shown: wire.Finding[] = [];
   for await (const finding of allFindings(server, scan.id)) {
     if (shown.length === options.limit) break;
     shown.push(finding);
   }
-  if (shown.length > 0) yield `${findingsTable(shown, { width: process.stdout.columns ?? 140 })}\n\n`;
+  if (shown.length > 0) yield `${findingsTable(shown, style)}\n\n`;
   const hidden = scan.totalFindings - shown.length;
-  if (hidden > 0) yield pc.dim(`… and ${hidden} more: raise --limit, or use --format json\n\n`);
-  if (scan.tools.length > 0) yield `${toolsTable(scan.tools)}\n\n`;
-  yield `${pc.bold(summaryLine(scan))}\n`;
+  if (hidden > 0) yield style.colours.dim(`… and ${hidden} more: raise --limit, or use --format json\n\n`);
+  if (scan.tools.length > 0) yield `${toolsTable(scan.tools, style)}\n\n`;
+  yield `${style.colours.bold(summaryLine(scan, style))}\n`;
 }
 
 function defaultProject(target: Target): string {
@@ -218,7 +225,7 @@ function defaultProject(target: Target): string {
 function skippedNote(skipped: readonly { readonly path: string; readonly why: string }[]): string {
   const first = skipped[0]!;
   const more = skipped.length > 1 ? `, and ${skipped.length - 1} more` : '';
-  return pc.dim(`left out: ${JSON.stringify(first.path)} ${first.why}${more}`);
+  return `left out: ${visible(first.path)} ${first.why}${more}`;
 }
 
 function formatBytes(bytes: number): string {

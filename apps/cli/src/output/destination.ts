@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UsageError } from '../exit-codes.ts';
+import { visibleJson } from './text-style.ts';
 
 /** Writes a result to standard output, or whole to a file: a reader never sees half of one. */
 export async function writeResult(content: Iterable<string> | AsyncIterable<string | Uint8Array>, file: string | undefined): Promise<void> {
@@ -25,11 +26,11 @@ export async function writeResult(content: Iterable<string> | AsyncIterable<stri
 
 /** `{"scan": …, "findings": […], "tools": […]}`, the findings one by one as they arrive. */
 export async function* jsonResult(scan: object, tools: readonly object[], findings: AsyncIterable<object>): AsyncGenerator<string> {
-  yield `{"scan":${JSON.stringify(scan)},"findings":[`;
+  yield `{"scan":${visibleJson(scan)},"findings":[`;
   let separator = '\n';
   for await (const finding of findings) {
-    yield separator + JSON.stringify(finding);
+    yield separator + visibleJson(finding);
     separator = ',\n';
   }
-  yield `],\n"tools":${JSON.stringify(tools)}}\n`;
+  yield `],\n"tools":${visibleJson(tools)}}\n`;
 }

@@ -6,6 +6,7 @@ import test from 'ava';
 import { UsageError } from '../exit-codes.ts';
 import { jsonResult, writeResult } from './destination.ts';
 import { findingsTable, summaryLine, toolsTable } from './table.ts';
+import { plainStyle } from './text-style.ts';
 import { findingView } from './views.ts';
 
 const finding = scan.Finding.fromPartial({
@@ -22,23 +23,26 @@ async function* each<T>(...items: T[]): AsyncGenerator<T> {
 }
 
 test('a table row says how bad, what, where', (t) => {
-  const table = findingsTable([finding], { width: 120 });
+  const table = findingsTable([finding], { ...plainStyle, width: 120 });
   t.regex(table, /high.*sast.*src\/db\.js:12.*SQL built from input/);
 });
 
 test('a file name cannot write to the terminal', (t) => {
-  const table = findingsTable([{ ...finding, filePath: 'a\u001b[2Jb\n.js', title: 'x\u202ey' }], { width: 200 });
+  const table = findingsTable([{ ...finding, filePath: 'a\u001b[2Jb\n.js', title: 'x\u202ey' }], { ...plainStyle, width: 200 });
   t.true(table.includes('a\\x1b[2Jb\\x0a.js'));
   t.true(table.includes('x\\x202ey'));
 });
 
 test('a long path keeps its end', (t) => {
-  const table = findingsTable([{ ...finding, filePath: `${'deep/'.repeat(40)}end.js` }], { width: 100 });
+  const table = findingsTable([{ ...finding, filePath: `${'deep/'.repeat(40)}end.js` }], { ...plainStyle, width: 100 });
   t.regex(table, /….*end\.js:12/);
 });
 
 test('the summary counts in the singular, too', (t) => {
-  t.regex(summaryLine(scan.Scan.fromPartial({ totalFindings: 1, findingsBySeverity: { high: 1 } })), /^1 finding: 0 critical, .*1 high/);
+  t.regex(
+    summaryLine(scan.Scan.fromPartial({ totalFindings: 1, findingsBySeverity: { high: 1 } }), plainStyle),
+    /^1 finding: 0 critical, .*1 high/,
+  );
 });
 
 test('a tool that failed shows why', (t) => {
@@ -47,7 +51,7 @@ test('a tool that failed shows why', (t) => {
     status: scan.ToolStatus.TOOL_STATUS_FAILED,
     errorMessage: 'could not reach the advisory source',
   });
-  t.regex(toolsTable([tool]), /cloudscan-sca[^]*failed[^]*cloudscan-sca.*: could not reach the advisory source/);
+  t.regex(toolsTable([tool], plainStyle), /cloudscan-sca[^]*failed[^]*cloudscan-sca.*: could not reach the advisory source/);
 });
 
 test('the JSON result is one document with scan, findings and tools', async (t) => {

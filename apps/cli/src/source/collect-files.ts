@@ -1,13 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import { lstat, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import ignore from 'ignore';
 import type { Ignore } from 'ignore';
 
 /** One regular file of the source. */
 export interface SourceFile {
-  /** Relative to the root, forward slashes. */
+  /** Relative to the root, forward slashes. A name that is not UTF-8 has its bytes beyond ASCII as `%FF`. */
   readonly path: string;
-  readonly absolutePath: string;
+  /** In bytes, as the file system has it. */
+  readonly location: Buffer;
   readonly sizeBytes: number;
   readonly executable: boolean;
   readonly modifiedAt: Date;
@@ -28,54 +29,60 @@ interface Rules {
   readonly matcher: Ignore;
 }
 
+interface Folder {
+  /** `''` or ending in `/`. */
+  readonly path: string;
+  readonly location: Buffer;
+}
+
 /**
  * The regular files below a folder, in name order, one folder in memory at a time. Leaves out what `.gitignore` and
  * `.cloudscanignore` name (gitignore(5)), version control and installed dependencies. Links are never followed.
  */
 export async function* collectFiles(root: string, options: CollectOptions): AsyncGenerator<SourceFile> {
-  yield* collectFolder(root, '', [], options);
+  yield* collectFolder({ path: '', location: Buffer.from(root) }, [], options);
 }
 
-async function* collectFolder(
-  root: string,
-  folder: string,
-  inherited: readonly Rules[],
-  options: CollectOptions,
-): AsyncGenerator<SourceFile> {
-  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    options.onSkipped(folder, `cannot be read (${error.code})`);
+async function* collectFolder(folder: Folder, inherited: readonly Rules[], options: CollectOptions): AsyncGenerator<SourceFile> {
+  const entries = await readdir(folder.location, { withFileTypes: true, encoding: 'buffer' }).catch((error: NodeJS.ErrnoException) => {
+    options.onSkipped(folder.path, `cannot be read (${error.code})`);
     return [];
   });
-  const rules = [
-    ...inherited,
-    ...(await readRules(
-      root,
-      folder,
-      entries.map(({ name }) => name),
-    )),
-  ];
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const entry of entries) {
-    const path = folder + entry.name;
+  const named = entries.map((entry) => ({ entry, name: nameOf(entry.name) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const names = named.map(({ name }) => name);
+  const rules = [...inherited, ...(await readRules(folder, names))];
+  for (const { entry, name } of named) {
+    const path = folder.path + name;
+    const location = within(folder, entry.name);
     if (entry.isDirectory()) {
-      if (!neverSource.has(entry.name) && !isIgnored(`${path}/`, rules)) yield* collectFolder(root, `${path}/`, rules, options);
+      if (!neverSource.has(name) && !isIgnored(`${path}/`, rules)) yield* collectFolder({ path: `${path}/`, location }, rules, options);
     } else if (isIgnored(path, rules)) {
       continue;
     } else if (entry.isFile()) {
-      const absolutePath = join(root, path);
-      const { size, mode, mtime } = await lstat(absolutePath);
-      yield { path, absolutePath, sizeBytes: size, executable: (mode & 0o100) !== 0, modifiedAt: mtime };
+      const stat = await lstat(location).catch(() => null);
+      if (stat === null) options.onSkipped(path, 'is gone');
+      else yield { path, location, sizeBytes: stat.size, executable: (stat.mode & 0o100) !== 0, modifiedAt: stat.mtime };
     } else {
       options.onSkipped(path, entry.isSymbolicLink() ? 'is a symbolic link' : 'is not a regular file');
     }
   }
 }
 
-async function readRules(root: string, folder: string, names: readonly string[]): Promise<Rules[]> {
+function within({ location }: Folder, name: Buffer): Buffer {
+  return Buffer.concat([location, Buffer.from('/'), name]);
+}
+
+/** An archive's names are UTF-8; two names stay two. */
+function nameOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString();
+  return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase()}`)).join('');
+}
+
+async function readRules(folder: Folder, names: readonly string[]): Promise<Rules[]> {
   const rules: Rules[] = [];
   for (const name of ignoreFiles.filter((candidate) => names.includes(candidate))) {
-    const text = await readFile(join(root, folder, name), 'utf8').catch(() => '');
-    rules.push({ base: folder, matcher: ignore({ allowRelativePaths: false }).add(text) });
+    const text = await readFile(within(folder, Buffer.from(name)), 'utf8').catch(() => '');
+    rules.push({ base: folder.path, matcher: ignore({ allowRelativePaths: false }).add(text) });
   }
   return rules;
 }

@@ -69,6 +69,13 @@ test('never follows a link and says that it was left out', async (t) => {
   t.deepEqual(packed.skipped.map(({ path }) => path).sort(), ['etc', 'stolen']);
 });
 
+test('packs a file whose name is not UTF-8', async (t) => {
+  const root = sourceFolder(t, {});
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0x61, 0xfe])]), 'x');
+  const { files } = await packedFiles(t, root);
+  t.deepEqual(files, { '%FFa%FE': 'x' });
+});
+
 test('refuses a folder without files', async (t) => {
   const root = sourceFolder(t, {});
   await t.throwsAsync(

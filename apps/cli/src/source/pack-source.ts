@@ -59,7 +59,7 @@ export async function packSource(
 
 /** Null when it was added; otherwise why it was left out. */
 async function addFile(archive: Pack, file: SourceFile, signal: AbortSignal): Promise<string | null> {
-  const content = createReadStream(file.absolutePath);
+  const content = createReadStream(file.location);
   try {
     await new Promise<void>((resolve, reject) => {
       content.once('open', () => resolve());
