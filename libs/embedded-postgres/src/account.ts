@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, statSync } from 'node:fs';
 import { StartUpError } from '@cloudscan/process';
+import { programEnvironment } from './program-environment.ts';
 
 /** How to run a program as a user that PostgreSQL accepts. It refuses to run as root. */
 export interface Account {
@@ -44,7 +45,7 @@ interface User {
 function lookUp(name: string): User | null {
   try {
     const id = (flag: string): number =>
-      Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+      Number(execFileSync('id', [flag, name], { encoding: 'utf8', env: programEnvironment, stdio: ['ignore', 'pipe', 'ignore'] }));
     return { uid: id('-u'), gid: id('-g') };
   } catch {
     return null;
@@ -70,5 +71,5 @@ function waysToRunAs(user: User): readonly Account[] {
 
 function works(account: Account, folder: string, program: string): boolean {
   const [command, ...args] = [...account.prefix, 'sh', '-c', 'cd "$1" && "$2" --version', 'sh', folder, program];
-  return spawnSync(command!, args, { ...account.spawn, cwd: '/', stdio: 'ignore' }).status === 0;
+  return spawnSync(command!, args, { ...account.spawn, cwd: '/', env: programEnvironment, stdio: 'ignore' }).status === 0;
 }

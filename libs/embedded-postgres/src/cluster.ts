@@ -5,12 +5,10 @@ import { promisify } from 'node:util';
 import { StartUpError } from '@cloudscan/process';
 import type { Account } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
+import { programEnvironment } from './program-environment.ts';
 
 /** The name of the superuser, and of the database that is always there. */
 export const superuser = 'postgres';
-
-/** PostgreSQL's programs inherit nothing, so that nobody's LC_ALL or PGOPTIONS changes what they do. */
-export const programEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 /**
  * Makes the data folder unless it is there. An attempt that was interrupted leaves a draft, which the next one replaces.

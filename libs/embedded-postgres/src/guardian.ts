@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Account } from './account.ts';
-import { programEnvironment } from './cluster.ts';
+import { programEnvironment } from './program-environment.ts';
 
 /**
  * Runs a program for as long as standard input is open, then sends it SIGINT, which PostgreSQL takes for a fast shutdown.
