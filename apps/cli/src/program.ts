@@ -112,7 +112,7 @@ export function createProgram(
 function scanCommand(program: Command, name: string, description: string): Command {
   return program
     .command(name)
-    .argument('<scan-id>', 'the id that `cloudscan list` shows')
+    .argument('<scan-id>', 'the id that `cloudscan list` shows', parseScanId)
     .description(description)
     .addHelpText('after', `\nExample:\n  cloudscan ${name} 0190b2c4-7d3e-7c7b-9c55-3f1f8a4f2d11`);
 }
@@ -125,6 +125,13 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > 1_000_000) throw new InvalidArgumentError('give a whole number from 1 to 1000000');
   return count;
+}
+
+function parseScanId(text: string): string {
+  const id = text.toLowerCase();
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id))
+    throw new InvalidArgumentError('give the id of a scan, as `cloudscan list` shows it');
+  return id;
 }
 
 function parseTypes(text: string): readonly ScanType[] {

@@ -109,6 +109,8 @@ export async function cancelScan(server: ServerClients, id: string, json: boolea
 }
 
 export async function deleteScan(server: ServerClients, id: string, json: boolean): Promise<ExitCode> {
+  // The server takes the deletion of what is not there for done; a person should hear of a wrong id.
+  await server.scans.call('getScan', { id }, patient);
   await server.scans.call('deleteScan', { id }, patient);
   await print(json ? visibleJson({ deleted: id }) : `scan ${id} is deleted`);
   return exitCodes.clean;
