@@ -185,6 +185,19 @@ test('a tool that failed is a record among the others', async (t) => {
   t.is(log.runs[1]!.invocations![0]!.executionSuccessful, false);
 });
 
+test('a tool that cannot run is a failed record with its reason', async (t) => {
+  const fake = await uploaded(t);
+  const broken: Scanner = {
+    ...finds(1),
+    name: 'broken',
+    probe: async () => ({ problem: 'broken is not for this machine; install it anew' }),
+  };
+  t.is((await run(t, fake, { scanners: [finds(1), broken] })).code, exitCodes.done);
+  const [, tool] = fake.completions[0]!.tools;
+  const errorMessage = 'broken is not for this machine; install it anew';
+  t.like(tool, { status: wire.ToolStatus.TOOL_STATUS_FAILED, exitCode: -1, version: '', findingsCount: 0, errorMessage });
+});
+
 test('when no tool has done its work the scan fails and says why', async (t) => {
   const fake = await uploaded(t);
   const broken = scanner(async () => ({ status: 'failed', exitCode: 1, errorMessage: 'no advisory source' }));

@@ -1,4 +1,4 @@
-export type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from './scanner.ts';
+export type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from './scanner.ts';
 export type { ExternalScannerFactory } from './external-scanner.ts';
 export { externalScanners, selectScanners } from './registry.ts';
 export type { BuiltinSettings, ScannersConfig } from './registry.ts';

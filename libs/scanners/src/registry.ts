@@ -36,7 +36,7 @@ async function installedScanner(type: ScanType, { searchPath, external = externa
     const executable = await findExecutable(factory.command, searchPath);
     if (executable === null) continue;
     const scanner = factory.create(executable);
-    if ((await scanner.probe()) !== null) return scanner;
+    if (!('problem' in (await scanner.probe()))) return scanner;
   }
   return null;
 }

@@ -8,8 +8,8 @@ export interface Scanner {
   /** As shown to users and in SARIF, for example `cloudscan-sast` or `semgrep`. */
   readonly name: string;
   readonly scanType: ScanType;
-  /** Null when the tool cannot run on this machine. Costs at most a second. */
-  probe(): Promise<ScannerVersion | null>;
+  /** Tells the version, or why the tool cannot run on this machine. Costs about a second, and never throws. */
+  probe(): Promise<ScannerVersion | ScannerProblem>;
   /**
    * Reads the source and reports each finding once. Never throws for what the tool does: that is the outcome.
    * What `onFinding` throws stops the tool and is thrown on.
@@ -21,6 +21,11 @@ export interface ScannerVersion {
   readonly version: string;
   /** The version of the rules or of the advisory set; empty when the tool has none. */
   readonly rulesVersion: string;
+}
+
+export interface ScannerProblem {
+  /** One sentence that names the tool and says what to do. */
+  readonly problem: string;
 }
 
 export interface ScanContext {

@@ -73,12 +73,12 @@ test('delivers findings one at a time', async (t) => {
 });
 
 test('probe tells the package version and the version of the rules', async (t) => {
-  const version = await scannerThat({ kind: 'findings' }).probe();
-  t.is(version?.rulesVersion, 'rules-of-findings');
+  t.like(await scannerThat({ kind: 'findings' }).probe(), { rulesVersion: 'rules-of-findings' });
 });
 
-test('probe answers null for a module that cannot be loaded', async (t) => {
-  t.is(await builtinScanner({ name: 'gone', scanType: 'sca', module: 'no/such/module' }).probe(), null);
+test('probe says why a module cannot be loaded', async (t) => {
+  const probed = await builtinScanner({ name: 'gone', scanType: 'sca', module: 'no/such/module' }).probe();
+  t.regex('problem' in probed ? probed.problem : '', /^gone failed with exit code 1: .*Cannot find module [^\n]*$/);
 });
 
 test('a source with nothing to read is skipped, not failed', async (t) => {

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FindingDraft, ToolRun } from '@cloudscan/domain';
 import type { SarifLog, SarifRun } from '@cloudscan/sarif';
-import type { Scanner, ScannerOutcome, ScannerVersion } from '@cloudscan/scanners';
+import type { Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '@cloudscan/scanners';
 import type { Logger } from '@cloudscan/telemetry';
 import { RunFailure } from '../run-failure.ts';
 import { presentableFinding } from './presentable-finding.ts';
@@ -29,15 +29,12 @@ export interface RunToolsOptions {
 export async function runTools(options: RunToolsOptions): Promise<ToolRun[]> {
   const { scanners, sarif, signal } = options;
   const board = new ProgressBoard(scanners, options.onProgress);
-  const versions = await Promise.all(scanners.map((scanner) => scanner.probe()));
+  const probes = await Promise.all(scanners.map((scanner) => scanner.probe()));
   const runs: SarifRun[] = [];
   for (const [index, { name, scanType }] of scanners.entries()) {
-    const { version = '', rulesVersion = '' } = versions[index] ?? {};
-    runs.push(await sarif.startRun({ name, scanType, version, rulesVersion }));
+    runs.push(await sarif.startRun({ name, scanType, ...versionOf(probes[index]!) }));
   }
-  const tools = await Promise.all(
-    scanners.map((scanner, index) => runTool(scanner, versions[index] ?? null, runs[index]!, board, options)),
-  );
+  const tools = await Promise.all(scanners.map((scanner, index) => runTool(scanner, probes[index]!, runs[index]!, board, options)));
   signal.throwIfAborted();
   throwIfNoneWorked(tools);
   return tools;
@@ -45,14 +42,14 @@ export async function runTools(options: RunToolsOptions): Promise<ToolRun[]> {
 
 async function runTool(
   scanner: Scanner,
-  version: ScannerVersion | null,
+  probed: ScannerVersion | ScannerProblem,
   run: SarifRun,
   board: ProgressBoard,
   options: RunToolsOptions,
 ): Promise<ToolRun> {
   const { name, scanType } = scanner;
   const startedAt = new Date();
-  const outcome = version === null ? cannotRun(name) : await scan(scanner, run, board, options);
+  const outcome = 'problem' in probed ? cannotRun(probed.problem) : await scan(scanner, run, board, options);
   await run.end({
     successful: outcome.status === 'succeeded' || outcome.status === 'skipped',
     exitCode: outcome.exitCode,
@@ -63,11 +60,11 @@ async function runTool(
   board.set(scanner, 1);
   const { status, findingsCount, durationMs, exitCode, errorMessage } = outcome;
   options.log.info({ tool: name, status, findingsCount, durationMs, exitCode, errorMessage }, 'a tool has ended');
-  const { version: toolVersion = '', rulesVersion = '' } = version ?? {};
+  const { version, rulesVersion } = versionOf(probed);
   return {
     name,
     scanType,
-    version: oneLine(toolVersion, 100),
+    version: oneLine(version, 100),
     rulesVersion: oneLine(rulesVersion, 200),
     status,
     findingsCount,
@@ -97,8 +94,12 @@ async function scan(scanner: Scanner, run: SarifRun, board: ProgressBoard, optio
   }
 }
 
-function cannotRun(name: string): ScannerOutcome {
-  const errorMessage = `${name} cannot run on this machine; install it anew`;
+/** Both empty for a tool that cannot run. */
+function versionOf(probed: ScannerVersion | ScannerProblem): ScannerVersion {
+  return 'problem' in probed ? { version: '', rulesVersion: '' } : probed;
+}
+
+function cannotRun(errorMessage: string): ScannerOutcome {
   return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage };
 }
 

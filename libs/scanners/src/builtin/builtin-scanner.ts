@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { ScanType } from '@cloudscan/domain';
 import { runProcess } from '@cloudscan/process';
 import type { ProcessOutcome } from '@cloudscan/process';
-import type { ScanContext, Scanner, ScannerOutcome, ScannerVersion } from '../scanner.ts';
+import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../scanner.ts';
 import { readLines } from './ndjson.ts';
 import { completeFinding, memoryLimitWords, parseMessage, ProtocolError } from './protocol.ts';
 import type { BuiltinRequest, ResultMessage, ToolIdentity } from './protocol.ts';
@@ -43,7 +43,7 @@ export function builtinScanner(spec: BuiltinScannerSpec): Scanner {
   };
 }
 
-async function probe(spec: BuiltinScannerSpec): Promise<ScannerVersion | null> {
+async function probe(spec: BuiltinScannerSpec): Promise<ScannerVersion | ScannerProblem> {
   let rulesVersion: string | null = null;
   try {
     const outcome = await run(spec, { scan: null, env: spec.env, timeoutMs: probeTimeoutMs }, async (stdout) => {
@@ -52,9 +52,10 @@ async function probe(spec: BuiltinScannerSpec): Promise<ScannerVersion | null> {
         if (message.type === 'version') rulesVersion = message.rulesVersion;
       }
     });
-    return outcome.exitCode === 0 && rulesVersion !== null ? { version: packageVersion(), rulesVersion } : null;
-  } catch {
-    return null;
+    if (outcome.exitCode !== 0 || rulesVersion === null) return { problem: describeEnd(spec, outcome, probeTimeoutMs) };
+    return { version: packageVersion(), rulesVersion };
+  } catch (error) {
+    return { problem: `${spec.name} could not be started: ${(error as Error).message}` };
   }
 }
 
