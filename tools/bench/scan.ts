@@ -88,7 +88,7 @@ function makeSource(folder: string, files: number, bytes: number): string {
   for (let index = 0; index < files; index += 1) {
     const parent = join(folder, `module${Math.floor(index / 100)}`);
     if (index % 100 === 0) mkdirSync(parent, { recursive: true });
-    const finding = index % 50 === 0 ? `export const run${index} = (input) => eval(input);\n` : '';
+    const finding = index % 50 === 0 ? `app.get('/${index}', (req, res) => res.send(eval(req.query.code)));\n` : '';
     const line = `export function compute${index}(a, b) { return a * ${index} + b; }\n`;
     writeFileSync(join(parent, `file${index}.js`), finding + line.repeat(Math.max(1, Math.ceil((bytes - finding.length) / line.length))));
   }
