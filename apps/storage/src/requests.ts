@@ -24,7 +24,6 @@ const defaultFilenames: Readonly<Record<ArtifactType, string>> = {
 
 /** RFC 9110 section 8.3.1: type, subtype and parameters. */
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[^"\\\r\n]*"))*$/;
-// eslint-disable-next-line no-control-regex
 const controlCharacters = /[\u0000-\u001f\u007f]/;
 
 export interface NewArtifactRequest {

@@ -2,18 +2,7 @@ import { storage } from '@cloudscan/contracts';
 import { FilesystemObjectStore } from '@cloudscan/object-store';
 import { newId, testFile } from '@cloudscan/testing';
 import test from 'ava';
-import {
-  aRequest,
-  download,
-  failureOf,
-  filesIn,
-  getArtifact,
-  maxUploadBytes,
-  put,
-  sha256,
-  startStorage,
-  upload,
-} from './support/storage.ts';
+import { aRequest, download, failureOf, getArtifact, maxUploadBytes, put, sha256, startStorage, upload } from './support/storage.ts';
 import type { TestStorage } from './support/storage.ts';
 
 const hourMs = 3_600_000;

@@ -66,8 +66,7 @@ test('an aborted upload is gone, aborting again is fine, and another can begin',
 test('a wrong completion says what is wrong, and the upload goes on', async (t) => {
   const { rpc } = service;
   const upload = await begin({ sizeBytes: 4n, sha256: sha256('part') });
-  const parts = await putParts(upload, ['part']);
-  const complete = (some: typeof parts) => rpc.call('completeMultipartUpload', { ...upload, parts: some });
+  const complete = (some: Awaited<ReturnType<typeof putParts>>) => rpc.call('completeMultipartUpload', { ...upload, parts: some });
   const stale = await failureOf(complete([{ partNumber: 1, etag: '"stale"' }]));
   t.deepEqual([stale.code, stale.violations[0]?.field], ['invalid_argument', 'parts']);
   const less = await putParts(upload, ['par']);

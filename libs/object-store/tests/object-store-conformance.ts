@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { ExpectedBytes, ObjectInfo, ObjectStore } from '@cloudscan/object-store';
-import { maxPartNumber, ObjectStoreError } from '@cloudscan/object-store';
+import type { ExpectedBytes, ObjectInfo, ObjectStore } from '../src/index.ts';
+import { maxPartNumber, ObjectStoreError } from '../src/index.ts';
 import { eventually } from '@cloudscan/testing';
 import type { TestFn } from 'ava';
 import { openRequest, send } from './http.ts';

@@ -1,7 +1,7 @@
 import { scopeOf, systemScope } from '@cloudscan/auth';
 import type { DomainError } from '@cloudscan/domain';
 import type { NewArtifact } from '@cloudscan/orchestration';
-import { GrpcStorageClient } from '@cloudscan/storage-client';
+import { GrpcStorageClient } from '../src/index.ts';
 import { newId } from '@cloudscan/testing';
 import type { Teardown } from '@cloudscan/testing';
 import test from 'ava';
