@@ -101,9 +101,7 @@ async function submit(
   }
   const folder = mkdtempSync(join(tmpdir(), 'cloudscan-upload-'));
   try {
-    const packed = await packSource(target.path, join(folder, 'source.tar.gz'), signal, (count) =>
-      progress.update(2, count % 500 === 0 ? `packing ${count} files` : 'packing'),
-    );
+    const packed = await packSource(target.path, join(folder, 'source.tar.gz'), signal, (count) => progress.update(2, packingStep(count)));
     if (packed.skipped.length > 0) progress.note(skippedNote(packed.skipped));
     const checkout = await describeCheckout(target.path, options.env);
     const git = { url: '', branch: options.branch || checkout.branch, commit: options.commit || checkout.commit };
@@ -220,6 +218,12 @@ async function* tableResult(server: ServerClients, scan: wire.Scan, options: Sca
 function defaultProject(target: Target): string {
   const name = target.kind === 'folder' ? basename(target.path) : basename(target.url.replace(/[/:]+$/, '')).replace(/\.git$/, '');
   return name === '' ? 'default' : name.slice(0, 200);
+}
+
+/** Changes seldom, since each change is a line where there is no bar. */
+function packingStep(files: number): string {
+  const counted = files - (files % 5000);
+  return counted === 0 ? 'packing' : `packing, ${counted} files so far`;
 }
 
 function skippedNote(skipped: readonly { readonly path: string; readonly why: string }[]): string {
