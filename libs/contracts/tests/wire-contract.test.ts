@@ -1,6 +1,6 @@
-import { scan, storage } from '@cloudscan/contracts';
 import test from 'ava';
 import protobufjs from 'protobufjs';
+import { scan, storage } from '../src/index.ts';
 import { enums, scanMessages, scanRpcs, storageMessages, storageRpcs } from './wire-table.ts';
 
 interface Codec {

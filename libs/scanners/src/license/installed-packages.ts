@@ -121,9 +121,9 @@ function readPythonMetadata(text: string, filePath: string): Described[] {
     [...headers.matchAll(new RegExp(`^${name}:[ \\t]*(.*)$`, 'gim'))].map((match) => match[1]!.trim());
   const classifiers = values('Classifier').flatMap((classifier) => /^License :: (?:OSI Approved :: )?(.+)$/.exec(classifier)?.[1] ?? []);
   const stated = values('License')[0] ?? '';
-  // `License` often holds the first line of a whole licence; a classifier is better then.
-  const license =
-    values('License-Expression')[0] ?? (stated !== '' && stated.length < 60 ? stated : classifiers.map(classifierLicense).join(' AND '));
+  // `License` is free text, often the first line of a whole licence: it counts where it is understood, or nothing else is there.
+  const understood = (readLicenseExpression(stated)?.node ?? null) !== null;
+  const license = values('License-Expression')[0] ?? (understood ? stated : classifiers.map(classifierLicense).join(' AND '));
   return [
     {
       ecosystem: 'PyPI',

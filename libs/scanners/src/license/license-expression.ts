@@ -30,7 +30,9 @@ export function readLicenseExpression(field: string): StatedLicense | null {
     if (node !== null) return { text: candidate, node, proprietary: false };
   }
   // "SEE LICENSE IN …" points to a text; a guess at it would be one at the file's name.
-  const corrected = /^see\b/i.test(text) ? null : correct(text);
+  const guess = /^see\b/i.test(text) ? null : correct(text);
+  // Of "BSD, GPL 3" the guess takes a part; that must not hide a copyleft licence.
+  const corrected = guess !== null && /GPL|GNU/i.test(text) && !/GPL|GFDL/.test(guess) ? null : guess;
   return { text: corrected ?? text, node: corrected === null ? null : tryParse(corrected), proprietary: false };
 }
 

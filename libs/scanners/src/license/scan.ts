@@ -37,7 +37,8 @@ export async function* scan({ sourceDir, options, progress, remark }: BuiltinTas
   const problems: string[] = [];
   for await (const { filePath, dependencies, warnings } of readInventory(sourceDir)) {
     problems.push(...warnings);
-    const packages = new Map(dependencies.toReversed().map((dependency) => [keyOf(dependency), dependency]));
+    const packages = new Map<string, Dependency>();
+    for (const dependency of dependencies) if (!packages.has(keyOf(dependency))) packages.set(keyOf(dependency), dependency);
     const unknown: string[] = [];
     for (const [key, dependency] of packages) {
       locked.add(key);

@@ -1,6 +1,6 @@
 import type { EnvReader } from '@cloudscan/config';
 import type { BuiltinSettings } from '../registry.ts';
-import { categoryOf, licenseCategories } from './categories.ts';
+import { licenseCategories } from './categories.ts';
 import { readLicenseExpression } from './license-expression.ts';
 import type { LicensePolicy } from './policy.ts';
 
@@ -36,5 +36,5 @@ function readPolicyList(env: EnvReader, name: string): string[] {
 function isKnown(entry: string): boolean {
   if (licenseCategories.some((category) => category === entry.toLowerCase())) return true;
   const license = readLicenseExpression(entry);
-  return license?.node !== null && license?.text === entry && (categoryOf(entry) !== 'unknown' || !('conjunction' in license.node));
+  return license !== null && license.node !== null && license.text === entry && !('conjunction' in license.node);
 }

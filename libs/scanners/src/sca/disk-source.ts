@@ -10,6 +10,8 @@ export interface DiskSourceOptions {
   readonly location: string;
   /** For the index; created when it is needed. */
   readonly cacheDir: string;
+  /** Gets what the user should know of a set that can be used all the same. */
+  readonly remark?: (sentence: string) => void;
 }
 
 /** Advisories of a set on disk, matched here. */
@@ -41,7 +43,7 @@ function keyOf({ ecosystem, name }: PackageVersion): string {
   return `${ecosystem}\t${name}`;
 }
 
-async function openIndex({ location, cacheDir }: DiskSourceOptions): Promise<AdvisoryIndex> {
+async function openIndex({ location, cacheDir, remark }: DiskSourceOptions): Promise<AdvisoryIndex> {
   let index: AdvisoryIndex;
   try {
     index = await openAdvisoryIndex(location, cacheDir);
@@ -57,6 +59,6 @@ async function openIndex({ location, cacheDir }: DiskSourceOptions): Promise<Adv
       `the advisory set ${location} holds no OSV records; set ADVISORY_SOURCE to an OSV server or to a folder, .zip or .tar.gz of OSV files`,
     );
   }
-  if (index.unreadable > 0) console.warn(`${index.unreadable} files of the advisory set ${location} are not OSV records and were left out`);
+  if (index.unreadable > 0) remark?.(`${index.unreadable} files of the advisory set ${location} are not OSV records and were left out`);
   return index;
 }

@@ -24,7 +24,13 @@ export function rulesVersion({ source }: ScaOptions): string {
 }
 
 /** A finding for each known vulnerability of each dependency, and one for each lock file that could not be read whole. */
-export async function* scan({ sourceDir, workDir, options, progress }: BuiltinTask<ScaOptions>): AsyncGenerator<BuiltinFinding, void> {
+export async function* scan({
+  sourceDir,
+  workDir,
+  options,
+  progress,
+  remark,
+}: BuiltinTask<ScaOptions>): AsyncGenerator<BuiltinFinding, void> {
   const places = new Map<string, { readonly item: PackageVersion; readonly dependencies: Dependency[] }>();
   let lockFiles = 0;
   for await (const { filePath, dependencies, warnings } of readInventory(sourceDir)) {
@@ -33,7 +39,7 @@ export async function* scan({ sourceDir, workDir, options, progress }: BuiltinTa
     for (const dependency of dependencies) addPlace(places, dependency);
   }
   if (lockFiles === 0) throw new NothingToScan('no lock file was found');
-  const source = openSource(options, workDir);
+  const source = openSource(options, workDir, remark);
   const packages = [...places.values()].map(({ item }) => item);
   progress(0.1);
   if (packages.length === 0) return;
@@ -62,10 +68,10 @@ function keyOf({ ecosystem, name, version }: PackageVersion): string {
   return `${ecosystem}\t${name}\t${version}`;
 }
 
-function openSource(options: ScaOptions, workDir: string): AdvisorySource {
+function openSource(options: ScaOptions, workDir: string, remark: (sentence: string) => void): AdvisorySource {
   const cacheDir = options.cacheDir === '' ? path.join(workDir, 'advisories') : options.cacheDir;
   const location = locationOf(options.source);
-  if (location !== null) return diskSource({ location, cacheDir });
+  if (location !== null) return diskSource({ location, cacheDir, remark });
   const { cacheTtlMs, timeoutMs, retryDelayMs } = options;
   return apiSource({ baseUrl: options.source, cacheDir, cacheTtlMs, timeoutMs, retryDelayMs });
 }
