@@ -53,8 +53,7 @@ test('fills every field of a finding', async (t) => {
     severity: 'high',
     cvssScore: 7.5,
     cvssVector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H',
-    title:
-      'IDNA 3.6: A vulnerability was identified in the kjd/idna library, specifically within the `idna.encode()` function, affecting version 3.6.',
+    title: 'IDNA 3.6: known vulnerability CVE-2024-3651',
     filePath: 'api/requirements.txt',
     startLine: 2,
     endLine: 2,

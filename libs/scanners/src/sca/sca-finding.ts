@@ -22,13 +22,13 @@ export function scaFinding(dependency: Dependency, item: PackageVersion, vulnera
     .map((range) => nearestFix(range, item.version))
     .reduce((latest, fix) => laterVersion(item.ecosystem, latest, fix), '')
     .replace(/^v/, '');
-  const summary = advisories.find((advisory) => advisory.summary !== '')?.summary ?? firstSentence(advisories[0]!.details);
+  const summary = advisories.find((advisory) => advisory.summary !== '')?.summary ?? `known vulnerability ${id}`;
   const details = advisories.find((advisory) => advisory.details !== '')?.details ?? summary;
   const cweIds = [...new Set(advisories.flatMap((advisory) => advisory.cweIds))];
   return {
     ruleId: id,
     ...rating,
-    title: `${dependency.name} ${dependency.version}: ${summary || id}`.slice(0, 500),
+    title: `${dependency.name} ${dependency.version}: ${summary}`.slice(0, 500),
     description: details,
     filePath: dependency.filePath,
     startLine: dependency.line,
@@ -72,10 +72,6 @@ function remediation({ ecosystem, name, direct }: Dependency, fixedVersion: stri
 
 function pageOf(id: string): string {
   return `https://osv.dev/vulnerability/${encodeURIComponent(id)}`;
-}
-
-function firstSentence(details: string): string {
-  return /^.{1,200}?[.!?](?=\s|$)/s.exec(details)?.[0].replace(/\s+/g, ' ') ?? details.slice(0, 200).replace(/\s+/g, ' ');
 }
 
 function rawOutput(dependency: Dependency, { advisories, ids }: Vulnerability, cweIds: readonly string[]): string {
