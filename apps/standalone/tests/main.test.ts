@@ -36,6 +36,15 @@ function family(pid: number): readonly ProcessIdentity[] {
   return below(pid).flatMap((member) => identifyProcess(member) ?? []);
 }
 
+/** PostgreSQL's own children go with their parent. */
+function kill(member: ProcessIdentity): void {
+  try {
+    process.kill(member.pid, 'SIGKILL');
+  } catch (error) {
+    if (isRunning(member)) throw error;
+  }
+}
+
 async function ready(http: string): Promise<boolean> {
   return (await fetch(`http://${http}/ready`).catch(() => null))?.ok ?? false;
 }
@@ -48,7 +57,7 @@ requires(test, 'ps').serial('brings the real processes up, heals what is killed,
 
   const members = family(stack.process.pid).filter(({ pid }) => pid !== stack.process.pid);
   t.true(members.length >= 6, 'five processes and PostgreSQL');
-  for (const { pid } of members) process.kill(pid, 'SIGKILL');
+  members.forEach(kill);
   await eventually(() => members.every((member) => !isRunning(member)));
   await eventually(() => ready(stack.http), { timeoutMs: 60_000, what: 'the healed stack' });
 
