@@ -1,6 +1,6 @@
 import { readRedisConfig } from '@cloudscan/cache';
 import type { RedisConfig } from '@cloudscan/cache';
-import { readAdmissionLimits, readConfig } from '@cloudscan/config';
+import { readAdmissionLimits, readConfig, readUnguardedAddress } from '@cloudscan/config';
 import type { Endpoint, EnvReader, Environment } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
@@ -30,7 +30,7 @@ export interface ApiGrpcConfig {
 export function loadConfig(env: Environment): ApiGrpcConfig {
   return readConfig(env, (reader) => ({
     logLevel: readLogLevel(reader),
-    grpc: readListenAddress(reader),
+    grpc: readUnguardedAddress(reader, { host: 'GRPC_HOST', port: 'GRPC_PORT' }, 9999),
     ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
     maxMessageBytes: reader.integer('GRPC_MAX_MESSAGE_BYTES', 16 * 1024 * 1024, { min: 64 * 1024, max: 2 ** 31 - 1 }),
     defaultDeadlineMs: reader.integer('GRPC_DEFAULT_DEADLINE_MS', 60_000, { min: 100, max: 3_600_000 }),
@@ -51,22 +51,4 @@ function readScanPolicy(reader: EnvReader): ScanPolicy {
     maxSourceBytes: reader.integer('SOURCE_MAX_BYTES', 5 * 1024 ** 3, { min: 1, max: Number.MAX_SAFE_INTEGER }),
     watchPollMs: reader.integer('WATCH_POLL_MS', 5000, { min: 10, max: 600_000 }),
   };
-}
-
-/** Without authentication whoever reaches the port may do everything, so that port stays on this machine unless told twice. */
-function readListenAddress(reader: EnvReader): Endpoint {
-  const host = reader.string('GRPC_HOST', '127.0.0.1');
-  reader.oneOf('AUTH_MODE', ['disabled'], 'disabled');
-  if (!reader.boolean('AUTH_DISABLED_ALLOW_NON_LOOPBACK', false) && !isLoopback(host)) {
-    reader.problem(
-      'GRPC_HOST',
-      `is ${JSON.stringify(host)}, which other machines reach, and AUTH_MODE is disabled`,
-      '127.0.0.1, or set AUTH_DISABLED_ALLOW_NON_LOOPBACK to true where a firewall or NetworkPolicy guards the port',
-    );
-  }
-  return { host, port: reader.port('GRPC_PORT', 9999) };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

@@ -1,4 +1,4 @@
-import { readConfig } from '@cloudscan/config';
+import { isLoopback, readConfig, readUnguardedAddress } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader, Secret } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
@@ -41,7 +41,7 @@ export function loadConfig(env: Environment): StorageConfig {
     const edge = { host: reader.string('STORAGE_HTTP_HOST', '127.0.0.1'), port: reader.port('STORAGE_HTTP_PORT', 8083) };
     return {
       logLevel: readLogLevel(reader),
-      grpc: readGrpcAddress(reader),
+      grpc: readUnguardedAddress(reader, { host: 'STORAGE_GRPC_HOST', port: 'STORAGE_GRPC_PORT' }, 8082),
       edge,
       ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
       database: readDatabaseConfig(reader),
@@ -66,27 +66,9 @@ function readSigningKey(reader: EnvReader): Secret {
   return key;
 }
 
-/** Calls carry no credentials, so whoever reaches the port may do everything: it stays on this machine unless told twice. */
-function readGrpcAddress(reader: EnvReader): Endpoint {
-  const host = reader.string('STORAGE_GRPC_HOST', '127.0.0.1');
-  reader.oneOf('AUTH_MODE', ['disabled'], 'disabled');
-  if (!isLoopback(host) && !reader.boolean('AUTH_DISABLED_ALLOW_NON_LOOPBACK', false)) {
-    reader.problem(
-      'STORAGE_GRPC_HOST',
-      `is ${JSON.stringify(host)}, which other machines reach, and AUTH_MODE is disabled`,
-      '127.0.0.1, or set AUTH_DISABLED_ALLOW_NON_LOOPBACK to true where a firewall or NetworkPolicy guards the port',
-    );
-  }
-  return { host, port: reader.port('STORAGE_GRPC_PORT', 8082) };
-}
-
 function readPublicUrl(reader: EnvReader, edge: Endpoint): string | null {
   if (reader.optional('STORAGE_PUBLIC_URL') !== undefined) return reader.url('STORAGE_PUBLIC_URL', '', ['http:', 'https:']);
   if (!isLoopback(edge.host))
     reader.problem('STORAGE_PUBLIC_URL', 'is not set', 'the URL by which other machines reach the STORAGE_HTTP_PORT');
   return null;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

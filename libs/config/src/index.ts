@@ -4,4 +4,5 @@ export { formatEndpoint, parseEndpoint, readStorageEndpoint } from './endpoint.t
 export type { Endpoint } from './endpoint.ts';
 export { ConfigError, EnvReader, readConfig } from './env.ts';
 export type { Environment } from './env.ts';
+export { isLoopback, readUnguardedAddress } from './listen-address.ts';
 export { Secret } from './secret.ts';
