@@ -159,7 +159,9 @@ test('deleting an active scan stops its Job, deletes its artifacts, and leaves n
   t.true(await b.scans.delete(tenant.scope, command));
   t.false(await b.scans.delete(tenant.scope, command));
   t.deepEqual(await b.messages('stop-job', scan.id), [{ scanId: scan.id, attempt: 1, jobName: jobNameOf(scan.id, 1) }]);
-  t.deepEqual(await b.messages('delete-artifacts', scan.id), [{ organizationId: tenant.organization.id, scanId: scan.id, keep: [] }]);
+  t.deepEqual(await b.messages('delete-artifacts', scan.id), [
+    { organizationId: tenant.organization.id, scanId: scan.id, type: null, keep: [] },
+  ]);
   t.is(await b.scans.findById(tenant.scope, scan.id), null);
   t.deepEqual(await b.scans.events(system, scan.id, 0, 10), []);
   t.deepEqual(
@@ -214,7 +216,7 @@ test('pending scans expire when they are old enough, with their uploads, in step
   t.like(expired, { status: 'failed', failureReason: 'source_missing' });
   t.is(expired.errorMessage, 'the scan was never started');
   t.deepEqual(await own.messages('delete-artifacts', old[0]!.id), [
-    { organizationId: tenant.organization.id, scanId: old[0]!.id, keep: [] },
+    { organizationId: tenant.organization.id, scanId: old[0]!.id, type: null, keep: [] },
   ]);
   t.is((await own.scans.findById(tenant.scope, young.id))!.status, 'pending');
   t.is((await own.scans.findById(tenant.scope, started.id))!.status, 'queued');

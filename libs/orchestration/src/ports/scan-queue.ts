@@ -1,3 +1,5 @@
+import type { ArtifactType } from '@cloudscan/domain';
+
 /** Asks a dispatcher to make an attempt's Job. */
 export interface DispatchMessage {
   readonly scanId: string;
@@ -17,6 +19,8 @@ export interface StopJobMessage {
 export interface DeleteArtifactsMessage {
   readonly organizationId: string;
   readonly scanId: string;
+  /** Of one type only; null for all. */
+  readonly type: ArtifactType | null;
   /** Artifact ids. */
   readonly keep: readonly string[];
 }

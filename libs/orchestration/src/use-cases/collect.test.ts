@@ -75,7 +75,7 @@ function storageOf(ids: readonly string[], pageSize: number): { readonly left: S
 
 test('the artifacts that a scan does not keep are deleted, page by page, and once more does nothing', async (t) => {
   const { storage, left } = storageOf(['a', 'b', 'c', 'd', 'e'], 2);
-  const message = { organizationId: 'organization', scanId: 'scan', keep: ['b', 'e'] };
+  const message = { organizationId: 'organization', scanId: 'scan', type: null, keep: ['b', 'e'] };
   t.is(await deleteArtifactsOfScan(storage, message, signal), 3);
   t.deepEqual([...left], ['b', 'e']);
   t.is(await deleteArtifactsOfScan(storage, message, signal), 0);

@@ -39,7 +39,7 @@ export async function ensurePartitions({ scope, system, clock }: SystemPorts): P
  */
 export async function deleteArtifactsOfScan(
   storage: StorageClient,
-  { organizationId, scanId, keep }: DeleteArtifactsMessage,
+  { organizationId, scanId, type, keep }: DeleteArtifactsMessage,
   signal: AbortSignal,
 ): Promise<number> {
   const scope = scopeOf({ organizationId, actor: 'sweeper' });
@@ -47,7 +47,7 @@ export async function deleteArtifactsOfScan(
   let pageToken: string | null = null;
   do {
     signal.throwIfAborted();
-    const page = await storage.listArtifacts(scope, { scanId, type: null, pageSize: batchSize, pageToken });
+    const page = await storage.listArtifacts(scope, { scanId, type, pageSize: batchSize, pageToken });
     const ids = page.artifacts.map(({ id }) => id).filter((id) => !keep.includes(id));
     if (ids.length > 0) deleted += await storage.deleteArtifacts(scope, ids);
     pageToken = page.nextPageToken;

@@ -280,7 +280,10 @@ export class PgScanRepository implements ScanRepository {
     if (scans.length === 0) return;
     for (const scan of scans) await deleteScan(transaction, scan, at);
     await transaction.becomeSystem();
-    const artifacts = scans.map((scan) => deleteArtifactsOf(scan, []));
+    const artifacts = scans.map(({ id, organizationId }): OutgoingMessage => ({
+      queue: 'delete-artifacts',
+      message: { organizationId, scanId: id, type: null, keep: [] },
+    }));
     await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
     if (scans.some(isActive)) await admit(transaction, this.#jobs, limits, at);
   }
@@ -292,19 +295,14 @@ function stopJobOf(scan: Scan): readonly OutgoingMessage[] {
   return [{ queue: 'stop-job', message: { scanId: scan.id, attempt: scan.attempt, jobName: jobNameOf(scan.id, scan.attempt) } }];
 }
 
-/** A run that does not count may have uploaded its results. */
-function leftoversOf(scan: Scan): readonly OutgoingMessage[] {
-  if (scan.status === 'completed' && scan.attempt === 1) return [];
-  return [
-    deleteArtifactsOf(
-      scan,
-      [scan.source.artifactId, scan.resultsArtifactId].filter((id) => id !== null),
-    ),
-  ];
-}
-
-function deleteArtifactsOf({ id, organizationId }: Scan, keep: readonly string[]): OutgoingMessage {
-  return { queue: 'delete-artifacts', message: { organizationId, scanId: id, keep } };
+/**
+ * A run that does not count may have uploaded its results, and one that does may have done so twice, where it did not see the
+ * end of the first upload. An older runner does not say which results are its own: they stay.
+ */
+function leftoversOf({ id, organizationId, status, resultsArtifactId }: Scan): readonly OutgoingMessage[] {
+  if (status === 'completed' && resultsArtifactId === null) return [];
+  const keep = resultsArtifactId === null ? [] : [resultsArtifactId];
+  return [{ queue: 'delete-artifacts', message: { organizationId, scanId: id, type: 'scan_results', keep } }];
 }
 
 /** PostgreSQL reports a row without a partition as a check violation; the caller's second try shows any other. */

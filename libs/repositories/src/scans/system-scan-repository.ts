@@ -141,7 +141,10 @@ export class PgSystemScanRepository implements SystemScanRepository {
       }
       await this.#jobs.send(
         transaction,
-        expired.map(({ id, organizationId }) => ({ queue: 'delete-artifacts', message: { organizationId, scanId: id, keep: [] } })),
+        expired.map(({ id, organizationId }) => ({
+          queue: 'delete-artifacts',
+          message: { organizationId, scanId: id, type: null, keep: [] },
+        })),
       );
       return expired;
     });
