@@ -28,7 +28,7 @@ const stopLimitMs = 20_000;
 const firstPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A process that ran for so many milliseconds was healthy: the next pause is the first again. */
-const healthyMs = 30_000;
+const healthyMs = 3000;
 
 /** A process of the stack: started anew, after a growing pause, whenever it ends by itself. */
 export class SupervisedProcess implements Service {
