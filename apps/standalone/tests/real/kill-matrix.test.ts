@@ -115,8 +115,9 @@ async function scanDisturbed(t: ExecutionContext, kind: string, point: string): 
   const created = await client.create(await client.makeProject(), types, source);
   let killed = 0;
   const strike = async (): Promise<void> => {
-    // One that was killed a moment ago is being started again.
-    if (always.includes(kind)) await eventually(() => stack.isRunning(kind), { timeoutMs: 30_000, what: kind });
+    // One that was killed a moment ago is being started again; one of a run may be about to start, or over.
+    const there = eventually(() => stack.isRunning(kind), { timeoutMs: always.includes(kind) ? 30_000 : 2000, what: kind });
+    await (always.includes(kind) ? there : there.catch(() => undefined));
     killed = stack.kill(kind);
     if (kind === 'standalone') await stack.restart();
   };
