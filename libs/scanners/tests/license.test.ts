@@ -166,5 +166,5 @@ test('passes over metadata that cannot be read, and remarks on such lock files',
     'bin/tool': '\u0000SPDX-License-Identifier: GPL-2.0-only',
   });
   t.deepEqual(lines, []);
-  t.regex(remarks[0] ?? '', /^1 problems with lock files, the first: Cargo\.lock is not TOML/);
+  t.regex(remarks[0] ?? '', /^problems with lock files: 1, the first: Cargo\.lock is not TOML/);
 });

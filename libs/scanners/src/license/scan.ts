@@ -48,7 +48,7 @@ export async function* scan({ sourceDir, options, progress, remark }: BuiltinTas
     }
     if (unknown.length > 0) yield unknownLicensesFinding(filePath, unknown, packages.size);
   }
-  if (problems.length > 0) remark(`${problems.length} problems with lock files, the first: ${problems[0]}`);
+  if (problems.length > 0) remark(`problems with lock files: ${problems.length}, the first: ${problems[0]}`);
   // What is installed and no lock file names is used all the same.
   for (const [key, item] of installed) {
     if (!locked.has(key)) yield* findingsOf(packageThing({ ...item, line: 1, direct: null, dev: null }), judging);
