@@ -42,7 +42,7 @@ test("a process that has the runner's number but is not it is left alone, with i
 test('whatever works in the folder counts, also when the folder is gone, and its neighbours do not', (t) => {
   const table = [
     entry(1, 0, 1, '/w/scan-1'),
-    entry(2, 0, 2, '/w/scan-1/work/src'),
+    entry(2, 0, 2, '/w/scan-1/deep/src'),
     entry(3, 0, 3, '/w/scan-1 (deleted)'),
     entry(4, 0, 4, '/w/scan-10'),
     entry(5, 0, 5, '/w'),
