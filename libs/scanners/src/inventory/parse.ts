@@ -6,6 +6,11 @@ import { LockFileError } from './dependency.ts';
 
 /** Nesting above this is no lock file; it also keeps recursion far from the stack's end. */
 const maxDepth = 64;
+/**
+ * Lines, list items and elements of one text. The parsers of YAML, TOML and XML make objects of up to a KiB for each, so a
+ * dense file of a few MiB could take all memory; the largest real lock files have a tenth of this.
+ */
+const maxItems = 600_000;
 
 /** @throws LockFileError */
 export function parseJson(text: string): unknown {
@@ -14,6 +19,7 @@ export function parseJson(text: string): unknown {
 
 /** @throws LockFileError */
 export function parseToml(text: string): unknown {
+  checkItems(text);
   return understand('TOML', () => parseTomlText(text.replace(/^\uFEFF/, ''), { maxDepth }));
 }
 
@@ -24,6 +30,7 @@ export function parseToml(text: string): unknown {
  * @throws LockFileError
  */
 export function parseXml(text: string): unknown {
+  checkItems(text);
   const parser = new XMLParser({
     ignoreAttributes: true,
     processEntities: false,
@@ -55,6 +62,7 @@ export type YamlMap = ReadonlyMap<string, { readonly value: YamlValue; readonly 
  * @throws LockFileError
  */
 export function parseYaml(text: string): readonly YamlValue[] {
+  checkItems(text);
   return understand('YAML', () => {
     const lineCounter = new LineCounter();
     const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: false, schema: 'failsafe', logLevel: 'silent' });
@@ -104,6 +112,15 @@ export function lineCounterOf(text: string): (offset: number) => number {
     }
     return line;
   };
+}
+
+function checkItems(text: string): void {
+  let items = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === '\n' || character === ',' || character === '[' || character === '{' || character === '<') items += 1;
+  }
+  if (items > maxItems) throw new LockFileError(`has more than ${maxItems} entries`);
 }
 
 /** The parsers throw errors of their own, and RangeError where hostile nesting exhausts the stack. */

@@ -267,6 +267,17 @@ test('survives nesting that would exhaust the stack', async (t) => {
   for (const { filePath, warnings } of files) t.is(warnings.length, 1, filePath);
 });
 
+test('refuses a dense file that would take all memory once parsed', async (t) => {
+  const source = await tree(t, {
+    'Cargo.lock': '[[package]]\n'.repeat(1_000_000),
+    'pnpm-lock.yaml': '- x\n'.repeat(3_000_000),
+    'pom.xml': `<project>${'<a/>'.repeat(3_000_000)}</project>`,
+  });
+  const files = await read(source);
+  t.is(files.length, 3);
+  for (const { filePath, warnings } of files) t.deepEqual(warnings, [`${filePath} has more than 600000 entries`]);
+});
+
 test('expands no XML entity', async (t) => {
   const entities = Array.from({ length: 20 }, (_, index) => `<!ENTITY e${index + 1} "${`&e${index};`.repeat(10)}">`).join('');
   const dependency = (version: string): string =>
