@@ -11,12 +11,14 @@ import { startTestServer } from './test-server.ts';
  * as the run, of the version in the folder TEST_POSTGRES_BIN or the embedded one. The last line of the output holds the totals.
  */
 const root = join(import.meta.dirname, '..');
+/** Tests start what every system has, such as a shell, whatever the user's PATH is. */
+const systemPath = '/usr/local/bin:/usr/bin:/bin';
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
 
 async function runTests(databaseUrl: string): Promise<number> {
   const child = spawn(process.execPath, [ava, '--tap', ...process.argv.slice(2)], {
     cwd: root,
-    env: { ...process.env, TEST_DATABASE_URL: databaseUrl },
+    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${systemPath}`, TEST_DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stopForwarding = forwardSignals(child);
