@@ -49,8 +49,8 @@ export function scanViewToWire({ scan, queuePosition }: ScanView): wire.Scan {
   };
 }
 
-function evidenceToWire({ exitCode = 0, signal = '', condition = '', logTail = '' }: FailureEvidence): wire.FailureEvidence {
-  return { exitCode, signal, condition, logTail };
+function evidenceToWire({ exitCode = 0, signal = '', condition = '', message = '', logTail = '' }: FailureEvidence): wire.FailureEvidence {
+  return { exitCode, signal, condition, message, logTail };
 }
 
 export function eventToWire(event: ScanEvent): wire.ScanEvent {

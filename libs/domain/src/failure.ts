@@ -45,6 +45,8 @@ export interface FailureEvidence {
   readonly signal?: string;
   /** A Kubernetes condition or its local counterpart. */
   readonly condition?: string;
+  /** What the platform said of the condition. */
+  readonly message?: string;
   /** At most 4 KiB, secrets redacted. */
   readonly logTail?: string;
 }

@@ -1,6 +1,6 @@
 export type { CacheLookup, CacheService } from './ports/cache-service.ts';
 export type { Clock, NewId } from './ports/clock.ts';
-export type { JobDispatcher, JobHandle, JobSpec, JobStatus } from './ports/job-dispatcher.ts';
+export type { JobBlockage, JobDispatcher, JobHandle, JobSpec, JobStatus, JobWatch } from './ports/job-dispatcher.ts';
 export type { LocalJob, LocalJobEnd, LocalJobRepository, NewLocalJob, ProcessMark } from './ports/local-job-repository.ts';
 export type { OrganizationChange, OrganizationRepository, ProjectChange, ProjectRepository } from './ports/organization-repository.ts';
 export type { Page, PageRequest } from './ports/page.ts';

@@ -503,6 +503,8 @@ export interface FailureEvidence {
   condition: string;
   /** At most 4 KiB. */
   logTail: string;
+  /** What the platform said of the condition. */
+  message: string;
 }
 
 export interface Finding {
@@ -1815,7 +1817,7 @@ export const ToolRun: MessageFns<ToolRun> = {
 };
 
 function createBaseFailureEvidence(): FailureEvidence {
-  return { exitCode: 0, signal: "", condition: "", logTail: "" };
+  return { exitCode: 0, signal: "", condition: "", logTail: "", message: "" };
 }
 
 export const FailureEvidence: MessageFns<FailureEvidence> = {
@@ -1831,6 +1833,9 @@ export const FailureEvidence: MessageFns<FailureEvidence> = {
     }
     if (message.logTail !== "") {
       writer.uint32(34).string(message.logTail);
+    }
+    if (message.message !== "") {
+      writer.uint32(42).string(message.message);
     }
     return writer;
   },
@@ -1880,6 +1885,14 @@ export const FailureEvidence: MessageFns<FailureEvidence> = {
             message.logTail = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1906,6 +1919,7 @@ export const FailureEvidence: MessageFns<FailureEvidence> = {
         : isSet(object.log_tail)
         ? globalThis.String(object.log_tail)
         : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
     };
   },
 
@@ -1923,6 +1937,9 @@ export const FailureEvidence: MessageFns<FailureEvidence> = {
     if (message.logTail !== "") {
       obj.logTail = message.logTail;
     }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
     return obj;
   },
 
@@ -1935,6 +1952,7 @@ export const FailureEvidence: MessageFns<FailureEvidence> = {
     message.signal = object.signal ?? "";
     message.condition = object.condition ?? "";
     message.logTail = object.logTail ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
