@@ -5,7 +5,7 @@ import { scan } from '@cloudscan/contracts';
 import test from 'ava';
 import { UsageError } from '../exit-codes.ts';
 import { jsonResult, writeResult } from './destination.ts';
-import { findingsTable, summaryLine, toolsTable } from './table.ts';
+import { findingsTable, scanDetails, summaryLine, toolsTable } from './table.ts';
 import { plainStyle } from './text-style.ts';
 import { findingView } from './views.ts';
 
@@ -81,4 +81,15 @@ test('a result file appears whole or not at all', async (t) => {
   await t.throwsAsync(writeResult(breaking(), join(folder, 'broken.json')), { instanceOf: UsageError });
   t.false(existsSync(join(folder, 'broken.json')));
   t.deepEqual(readdirSync(folder), ['ok.json']);
+});
+
+test('a failed scan shows what the platform saw of its end, and no control character of its log', (t) => {
+  const failed = scan.Scan.fromPartial({
+    errorMessage: 'the runner needed more memory than it may use',
+    failureEvidence: { exitCode: 137, condition: 'OOMKilled', message: 'limit 2Gi', logTail: 'scanning\u001b[2Jdone' },
+  });
+  const details = scanDetails(failed, plainStyle);
+  t.true(details.includes('evidence  OOMKilled, limit 2Gi, exit code 137\n'), details);
+  t.false(details.includes('\u001b'));
+  t.false(scanDetails(scan.Scan.fromPartial({}), plainStyle).includes('evidence'));
 });

@@ -105,9 +105,18 @@ export function scanDetails(scan: wire.Scan, style: TextStyle): string {
     `${bold('findings')}  ${summaryLine(scan, style)}`,
   ];
   if (scan.errorMessage !== '') lines.push(`${bold('error')}     ${visible(scan.errorMessage)}`);
-  if (scan.failureEvidence?.logTail) lines.push('', visibleLines(scan.failureEvidence.logTail));
+  if (scan.failureEvidence !== undefined) lines.push(...evidenceLines(scan.failureEvidence, bold));
   if (scan.tools.length > 0) lines.push('', toolsTable(scan.tools, style));
   return lines.join('\n');
+}
+
+/** What the platform saw of the end, in its own words. */
+function evidenceLines({ exitCode, signal, condition, message, logTail }: wire.FailureEvidence, bold: (text: string) => string): string[] {
+  const seen = [condition, message, signal, exitCode === 0 ? '' : `exit code ${exitCode}`].filter((part) => part !== '');
+  return [
+    ...(seen.length > 0 ? [`${bold('evidence')}  ${visible(seen.join(', '))}`] : []),
+    ...(logTail === '' ? [] : ['', visibleLines(logTail)]),
+  ];
 }
 
 function severityLabel(value: number, colours: Colours): string {
