@@ -21,6 +21,7 @@ export interface LocalDispatchConfig {
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: RunLimits;
   readonly launchGraceMs: number;
+  readonly watchIntervalMs: number;
   /** Whether a dispatcher that stops takes the runs of its machine along; they are tried again later. */
   readonly stopRunsOnExit: boolean;
 }
@@ -82,6 +83,7 @@ export function readJobDispatchConfig(env: EnvReader, runnerCommand: readonly st
       command: readCommand(env, runnerCommand),
       environment: readRunnerEnvironment(env),
       launchGraceMs: 30_000,
+      watchIntervalMs: 1000,
       stopRunsOnExit: env.boolean('LOCAL_STOP_RUNS_ON_EXIT', false),
       limits: {
         memoryBytes: readMemoryLimit(env),

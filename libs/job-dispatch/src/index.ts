@@ -1,5 +1,7 @@
 export { readJobDispatchConfig } from './config.ts';
 export type { JobDispatchConfig } from './config.ts';
+export { createJobDispatcher } from './create-job-dispatcher.ts';
+export type { JobDispatchParts, JobPlatform } from './create-job-dispatcher.ts';
 export { classifyExit, runConditions } from './local/classify-exit.ts';
 export type { RunCondition, RunEnd } from './local/classify-exit.ts';
 export { LocalJobDispatcher } from './local/local-job-dispatcher.ts';

@@ -1,7 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
-import { testDatabaseServer } from '@cloudscan/testing';
-import { aJobSpec, localJobsFixture, reaches, shell } from './local-jobs.ts';
+import { eventually, newId, testDatabaseServer } from '@cloudscan/testing';
+import { aJobSpec, localJobsFixture, reaches, shell, statusOf } from './local-jobs.ts';
 
 test('a runner that ends with 0 has succeeded, and its record says when and with which last words', async (t) => {
   const fixture = await localJobsFixture(t);
@@ -104,7 +104,7 @@ test('creating a Job again, and five times at once, runs one runner', async (t) 
   const { jobName } = handles[0]!;
   await reaches(dispatchers[0]!, jobName, 'succeeded');
   await dispatchers[1]!.create(spec);
-  t.is((await dispatchers[2]!.get(jobName))?.phase, 'succeeded');
+  t.is((await statusOf(dispatchers[2]!, jobName))?.phase, 'succeeded');
   await fixture.supervisorGone(jobName);
   t.is(await readFile(`${fixture.workRoot}/runs`, 'utf8'), 'ran\n');
 });
@@ -116,8 +116,74 @@ test('lists every Job once, and knows none that was deleted', async (t) => {
   const listed = async () => (await fixture.listed(dispatcher)).map(({ jobName }) => jobName);
   t.deepEqual(await listed(), names.toSorted());
   await dispatcher.delete(names[1]!);
-  t.is(await dispatcher.get(names[1]!), null);
+  t.is(await statusOf(dispatcher, names[1]!), null);
   t.deepEqual(await listed(), [names[0]!, names[2]!].toSorted());
+});
+
+test('finds many Jobs at once, and says nothing of those that are not there', async (t) => {
+  const fixture = await localJobsFixture(t);
+  const dispatcher = fixture.dispatcher(shell('sleep 600'));
+  const names = await Promise.all([1, 2].map(async () => (await dispatcher.create(aJobSpec())).jobName));
+  const found = await dispatcher.find([...names, `scan-${newId()}-1`]);
+  t.deepEqual([...found.keys()].toSorted(), names.toSorted());
+  t.deepEqual(await dispatcher.find([]), new Map());
+});
+
+test('a Job whose end is recorded goes at once, with its folder', async (t) => {
+  const fixture = await localJobsFixture(t);
+  const dispatcher = fixture.dispatcher(shell('exit 0'));
+  const { jobName } = await dispatcher.create(aJobSpec());
+  await reaches(dispatcher, jobName, 'succeeded');
+  for (const _again of [1, 2]) await dispatcher.retire(jobName);
+  t.is(await statusOf(dispatcher, jobName), null);
+  t.deepEqual(await readdir(fixture.workRoot), []);
+});
+
+test('a watch tells once of each change: that a Job came, changed and went', async (t) => {
+  const fixture = await localJobsFixture(t);
+  const gate = `${fixture.workRoot}/gate`;
+  const dispatcher = fixture.dispatcher(shell(`while [ ! -e "${gate}" ]; do sleep 0.05; done`));
+  const told: string[] = [];
+  const before = await dispatcher.create(aJobSpec());
+  const watch = await dispatcher.watch((jobName) => told.push(jobName));
+  t.teardown(() => watch.stop());
+  t.deepEqual(told, [before.jobName]);
+  const { jobName } = await dispatcher.create(aJobSpec());
+  const tellsOf = async (change: string, act: () => Promise<unknown>): Promise<void> => {
+    told.length = 0;
+    await act();
+    await eventually(() => told.includes(jobName), { what: change });
+  };
+  await tellsOf('its start', () => reaches(dispatcher, jobName, 'running'));
+  await reaches(dispatcher, before.jobName, 'running');
+  await tellsOf('its end', () => writeFile(gate, ''));
+  await reaches(dispatcher, before.jobName, 'succeeded');
+  await tellsOf('its removal', () => dispatcher.retire(jobName));
+  await eventually(() => watch.silentMs < 20, { what: 'another look' });
+  t.deepEqual(
+    told.filter((name) => name === jobName),
+    [jobName],
+  );
+  await watch.stop();
+});
+
+test('a watch goes on after the database was away, and tells what happened meanwhile', async (t) => {
+  const server = await testDatabaseServer(t);
+  const fixture = await localJobsFixture(t, server);
+  const dispatcher = fixture.dispatcher(shell('exit 0'));
+  const told = new Set<string>();
+  const watch = await dispatcher.watch((jobName) => told.add(jobName));
+  t.teardown(() => watch.stop());
+  await server.stopServer();
+  await eventually(() => watch.silentMs > 200, { what: 'silence' });
+  await t.throwsAsync(
+    dispatcher.watch(() => undefined),
+    { code: 'unavailable' },
+  );
+  await server.startServer();
+  const { jobName } = await dispatcher.create(aJobSpec());
+  await eventually(() => told.has(jobName), { what: 'the news' });
+  t.true(watch.silentMs < 10_000);
 });
 
 test('a supervisor waits for a database that is away', async (t) => {
@@ -130,7 +196,7 @@ test('a supervisor waits for a database that is away', async (t) => {
   await server.stopServer();
   await writeFile(gate, '');
   await fixture.outcomeWritten(jobName);
-  await t.throwsAsync(dispatcher.get(jobName), { code: 'unavailable' });
+  await t.throwsAsync(statusOf(dispatcher, jobName), { code: 'unavailable' });
   await server.startServer();
   t.like(await reaches(dispatcher, jobName, 'succeeded', 'failed'), { phase: 'succeeded', evidence: { exitCode: 0 } });
 });

@@ -6,7 +6,7 @@ import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
 import { identifyProcess, isRunning } from '@cloudscan/process';
 import { eventually, newId } from '@cloudscan/testing';
-import { aJobSpec, localJobsFixture, reaches, shell } from './local-jobs.ts';
+import { aJobSpec, localJobsFixture, reaches, shell, statusOf } from './local-jobs.ts';
 
 const scope = systemScope('test');
 /** A runner with a scanner in a process group of its own. */
@@ -48,7 +48,7 @@ test('an end that its supervisor could not record is found in the folder, whethe
     await mkdir(fixture.workDirOf(jobName));
     const end = { phase: 'succeeded', exitCode: 0, signal: null, condition: null, logTail: 'bye', at: new Date(5000) };
     await writeFile(join(fixture.workDirOf(jobName), 'outcome.json'), JSON.stringify(end));
-    const status = await dispatcher.get(jobName);
+    const status = await statusOf(dispatcher, jobName);
     t.like(status, { phase: 'succeeded', reason: null, evidence: { exitCode: 0, logTail: 'bye' }, endedAt: new Date(5000) });
     const gone = mark.pid === supervisor.pid ? once(supervisor, 'exit') : null;
     await dispatcher.delete(jobName);
@@ -62,13 +62,13 @@ test('a Job whose dispatcher was killed before it had a supervisor waits for the
   const spec = aJobSpec();
   const { jobName } = await fixture.insert(spec);
   const dispatcher = fixture.dispatcher(shell('exit 0'));
-  t.is((await dispatcher.get(jobName))?.phase, 'pending');
+  t.is((await statusOf(dispatcher, jobName))?.phase, 'pending');
   await dispatcher.create(spec);
   t.is((await reaches(dispatcher, jobName, 'succeeded', 'failed')).phase, 'succeeded');
 
   const abandoned = await fixture.insert(aJobSpec());
   const impatient = fixture.dispatcher(shell('exit 0'), { launchGraceMs: 0 });
-  t.like(await impatient.get(abandoned.jobName), { phase: 'failed', reason: 'runner_lost', evidence: { condition: 'NeverStarted' } });
+  t.like(await statusOf(impatient, abandoned.jobName), { phase: 'failed', reason: 'runner_lost', evidence: { condition: 'NeverStarted' } });
 });
 
 test('a Job whose dispatcher was killed before it had told the supervisor what to do is lost', async (t) => {
@@ -77,10 +77,10 @@ test('a Job whose dispatcher was killed before it had told the supervisor what t
   const supervisor = spawn('sleep', ['600']);
   t.true(await fixture.jobs.claim(scope, jobName, identifyProcess(supervisor.pid!)!));
   const dispatcher = fixture.dispatcher(busy);
-  t.is((await dispatcher.get(jobName))?.phase, 'pending');
+  t.is((await statusOf(dispatcher, jobName))?.phase, 'pending');
   supervisor.kill('SIGKILL');
   await once(supervisor, 'exit');
-  t.like(await dispatcher.get(jobName), { phase: 'failed', reason: 'runner_lost' });
+  t.like(await statusOf(dispatcher, jobName), { phase: 'failed', reason: 'runner_lost' });
 });
 
 test('another process that got a recorded number is neither taken for the run nor touched', async (t) => {
@@ -93,7 +93,7 @@ test('another process that got a recorded number is neither taken for the run no
   await fixture.jobs.claim(scope, jobName, former);
   await fixture.jobs.start(scope, jobName, former, former, new Date());
   const dispatcher = fixture.dispatcher(busy);
-  t.like(await dispatcher.get(jobName), { phase: 'failed', reason: 'runner_lost' });
+  t.like(await statusOf(dispatcher, jobName), { phase: 'failed', reason: 'runner_lost' });
   await dispatcher.delete(jobName);
   t.true(isRunning(identity));
 });
@@ -105,26 +105,26 @@ test('cancelling stops a Job in every phase, and it never starts afterwards', as
   const spec = aJobSpec();
   const pending = await fixture.insert(spec);
   await dispatcher.cancel(pending.jobName);
-  t.like(await dispatcher.get(pending.jobName), { phase: 'failed', reason: 'cancelled' });
+  t.like(await statusOf(dispatcher, pending.jobName), { phase: 'failed', reason: 'cancelled' });
   await dispatcher.create(spec);
-  t.is((await dispatcher.get(pending.jobName))?.phase, 'failed');
+  t.is((await statusOf(dispatcher, pending.jobName))?.phase, 'failed');
 
   const starting = await dispatcher.create(aJobSpec());
   await dispatcher.cancel(starting.jobName);
-  t.like(await dispatcher.get(starting.jobName), { phase: 'failed', reason: 'cancelled' });
+  t.like(await statusOf(dispatcher, starting.jobName), { phase: 'failed', reason: 'cancelled' });
   t.deepEqual(await fixture.processesOf(starting.jobName), []);
 
   const running = await dispatcher.create(aJobSpec());
   await reaches(dispatcher, running.jobName, 'running');
   await dispatcher.cancel(running.jobName);
-  t.like(await dispatcher.get(running.jobName), { phase: 'failed', reason: 'cancelled' });
+  t.like(await statusOf(dispatcher, running.jobName), { phase: 'failed', reason: 'cancelled' });
   t.deepEqual(await fixture.processesOf(running.jobName), []);
 
   const quick = fixture.dispatcher(shell('exit 0'));
   const ended = await quick.create(aJobSpec());
   await reaches(quick, ended.jobName, 'succeeded');
   await quick.cancel(ended.jobName);
-  t.is((await quick.get(ended.jobName))?.phase, 'succeeded');
+  t.is((await statusOf(quick, ended.jobName))?.phase, 'succeeded');
 
   await t.notThrowsAsync(dispatcher.cancel(`scan-${newId()}-1`));
 });
@@ -136,7 +136,7 @@ test('a Job is cancelled even when neither its runner nor its supervisor listens
   const { supervisor } = await fixture.running(dispatcher, jobName);
   process.kill(supervisor!.pid, 'SIGSTOP');
   await dispatcher.cancel(jobName);
-  t.like(await dispatcher.get(jobName), { phase: 'failed', reason: 'cancelled' });
+  t.like(await statusOf(dispatcher, jobName), { phase: 'failed', reason: 'cancelled' });
   t.deepEqual(await fixture.processesOf(jobName), []);
 });
 
@@ -147,7 +147,7 @@ test('a machine that stops preempts its runs', async (t) => {
   for (const jobName of names) await reaches(dispatcher, jobName, 'running');
   await dispatcher.preemptAll();
   for (const jobName of names) {
-    t.like(await dispatcher.get(jobName), { phase: 'failed', reason: 'preempted' });
+    t.like(await statusOf(dispatcher, jobName), { phase: 'failed', reason: 'preempted' });
     t.deepEqual(await fixture.processesOf(jobName), []);
   }
 });
@@ -160,7 +160,7 @@ test('deleting leaves no process, no folder and no record, whatever the phase, a
   await reaches(dispatcher, running.jobName, 'running');
   for (const { jobName } of [pending, running, running]) {
     await dispatcher.delete(jobName);
-    t.is(await dispatcher.get(jobName), null);
+    t.is(await statusOf(dispatcher, jobName), null);
     t.deepEqual(await fixture.processesOf(jobName), []);
   }
   t.deepEqual(await readdir(fixture.workRoot), []);

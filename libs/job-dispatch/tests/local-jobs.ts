@@ -2,9 +2,10 @@ import { access, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemScope } from '@cloudscan/auth';
-import type { JobSpec, JobStatus, LocalJob } from '@cloudscan/orchestration';
+import type { JobDispatcher, JobSpec, JobStatus, LocalJob } from '@cloudscan/orchestration';
 import { isRunning } from '@cloudscan/process';
 import { PgLocalJobRepository } from '@cloudscan/repositories';
+import { silentLogger } from '@cloudscan/telemetry';
 import { eventually, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
 import { LocalJobDispatcher } from '../src/local/local-job-dispatcher.ts';
@@ -48,7 +49,9 @@ export class LocalJobsFixture {
       runner: { orchestrator: endpoint, storage: endpoint, deadlineSeconds: 60, downloadTimeoutSeconds: 60, logLevel: 'info' },
       environment: { PATH: process.env['PATH'] ?? '' },
       launchGraceMs: 30_000,
+      watchIntervalMs: 20,
       database: this.testDatabase.config,
+      log: silentLogger,
       limits: { memoryBytes: 2 ** 31, deadlineMs: 60_000, graceMs: 300, pollMs: 100, recordMs: 30_000, logBytes: 1_000_000, ...limits },
       ...overrides,
     });
@@ -122,15 +125,15 @@ export function aJobSpec(overrides: Partial<JobSpec> = {}): JobSpec {
   };
 }
 
+export async function statusOf(dispatcher: JobDispatcher, jobName: string): Promise<JobStatus | null> {
+  return (await dispatcher.find([jobName])).get(jobName) ?? null;
+}
+
 /** Waits until the Job is in one of the phases. */
-export async function reaches(
-  dispatcher: LocalJobDispatcher,
-  jobName: string,
-  ...phases: readonly JobStatus['phase'][]
-): Promise<JobStatus> {
+export async function reaches(dispatcher: JobDispatcher, jobName: string, ...phases: readonly JobStatus['phase'][]): Promise<JobStatus> {
   return eventually(
     async () => {
-      const status = await dispatcher.get(jobName);
+      const status = await statusOf(dispatcher, jobName);
       return status !== null && phases.includes(status.phase) ? status : null;
     },
     { timeoutMs: 20_000, what: `${jobName} ${phases.join(' or ')}` },

@@ -31,7 +31,7 @@ const insertOrFind: Statement = {
 };
 const find: Statement = { name: 'local-job-find', text: 'SELECT * FROM local_jobs WHERE job_name = $1' };
 const page: Statement = { name: 'local-job-page', text: 'SELECT * FROM local_jobs WHERE job_name > $1 ORDER BY job_name LIMIT $2' };
-const existing: Statement = { name: 'local-job-existing', text: 'SELECT job_name FROM local_jobs WHERE job_name = ANY($1)' };
+const findMany: Statement = { name: 'local-job-find-many', text: 'SELECT * FROM local_jobs WHERE job_name = ANY($1)' };
 const claim: Statement = {
   name: 'local-job-claim',
   text: `UPDATE local_jobs SET supervisor_pid = $2, supervisor_started_at = $3
@@ -84,9 +84,9 @@ export class PgLocalJobRepository implements LocalJobRepository {
     }
   }
 
-  async existing(scope: SystemScope, jobNames: readonly string[]): Promise<ReadonlySet<string>> {
-    const { rows } = await this.#database.query<Pick<LocalJobRow, 'job_name'>>(scope, existing, [jobNames]);
-    return new Set(rows.map((row) => row.job_name));
+  async findMany(scope: SystemScope, jobNames: readonly string[]): Promise<readonly LocalJob[]> {
+    const { rows } = await this.#database.query<LocalJobRow>(scope, findMany, [jobNames]);
+    return rows.map(toLocalJob);
   }
 
   async claim(scope: SystemScope, jobName: string, supervisor: ProcessMark): Promise<boolean> {

@@ -9,16 +9,19 @@ import type {
   JobHandle,
   JobSpec,
   JobStatus,
+  JobWatch,
   LocalJob,
   LocalJobEnd,
   LocalJobRepository,
 } from '@cloudscan/orchestration';
 import { isRunning } from '@cloudscan/process';
+import type { Logger } from '@cloudscan/telemetry';
 import { runnerEnvironment } from '../runner-environment.ts';
 import type { RunnerSettings } from '../runner-environment.ts';
 import { classifyExit } from './classify-exit.ts';
 import type { RunCondition } from './classify-exit.ts';
 import { killRun, signalProcess, waitUntilGone } from './kill-run.ts';
+import { PolledWatch } from './polled-watch.ts';
 import { createRunFolder, listRunFolders, readOutcome, removeRunFolder, runFolder } from './run-folder.ts';
 import type { RunInstructions, RunLimits } from './run-instructions.ts';
 import { readLogTail } from './run-log.ts';
@@ -43,8 +46,11 @@ export interface LocalJobDispatcherOptions {
   readonly limits: RunLimits;
   /** Milliseconds after which a run that no supervisor took counts as lost. */
   readonly launchGraceMs: number;
+  /** Milliseconds between two looks of a watch. */
+  readonly watchIntervalMs: number;
   /** Where supervisors record. */
   readonly database: DatabaseConfig;
+  readonly log: Logger;
 }
 
 /**
@@ -79,10 +85,10 @@ export class LocalJobDispatcher implements JobDispatcher {
     return { jobName, namespace };
   }
 
-  async get(jobName: string): Promise<JobStatus | null> {
-    const job = await this.#jobs.find(scope, jobName);
-    const observed = job && (await this.#observe(job));
-    return observed && statusOf(observed);
+  async find(jobNames: readonly string[]): Promise<ReadonlyMap<string, JobStatus>> {
+    const jobs = await this.#jobs.findMany(scope, jobNames);
+    const observed = await Promise.all(jobs.map((job) => this.#observe(job)));
+    return new Map(observed.filter((job) => job !== null).map((job) => [job.jobName, statusOf(job)]));
   }
 
   async *list(): AsyncIterable<JobStatus> {
@@ -90,6 +96,13 @@ export class LocalJobDispatcher implements JobDispatcher {
       const observed = await this.#observe(job);
       if (observed !== null) yield statusOf(observed);
     }
+  }
+
+  /** Looks again every `watchIntervalMs`. Throws `unavailable` when the database is away at the start. */
+  async watch(onChange: (jobName: string) => void): Promise<JobWatch> {
+    const { watchIntervalMs, log } = this.#options;
+    const onError = (error: unknown): void => log.warn({ error }, 'the runs of this machine could not be read; the next look tries again');
+    return PolledWatch.start(() => this.list(), { intervalMs: watchIntervalMs, onChange, onError });
   }
 
   async logs(jobName: string, maxBytes: number): Promise<string> {
@@ -100,6 +113,10 @@ export class LocalJobDispatcher implements JobDispatcher {
   async cancel(jobName: string): Promise<void> {
     const job = await this.#jobs.requestCancel(scope, jobName);
     if (job !== null && !hasEnded(job)) await this.#terminate(job);
+  }
+
+  async retire(jobName: string): Promise<void> {
+    await this.delete(jobName);
   }
 
   async delete(jobName: string): Promise<void> {
@@ -116,7 +133,7 @@ export class LocalJobDispatcher implements JobDispatcher {
   async removeOrphans(): Promise<number> {
     // Folders first, records second: a run makes its record before its folder, so one without a record is over.
     const names = await listRunFolders(this.#options.workRoot);
-    const existing = await this.#jobs.existing(scope, names);
+    const existing = new Set((await this.#jobs.findMany(scope, names)).map(({ jobName }) => jobName));
     const orphans = names.filter((name) => !existing.has(name));
     for (const name of orphans) {
       const workDir = await this.#workDirOf(name);
@@ -226,6 +243,7 @@ function statusOf(job: LocalJob): JobStatus {
     organizationId: job.organizationId,
     attempt: job.attempt,
     phase: job.phase,
+    blockage: null,
     reason: failed ? (classifyExit(job) ?? 'internal') : null,
     evidence: hasEnded(job)
       ? {

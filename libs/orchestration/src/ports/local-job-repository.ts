@@ -58,8 +58,8 @@ export interface LocalJobRepository {
   find(scope: SystemScope, jobName: string): Promise<LocalJob | null>;
   /** In name order, in pages of `pageSize`. */
   list(scope: SystemScope, pageSize: number): AsyncIterable<LocalJob>;
-  /** Which of the names have a record. */
-  existing(scope: SystemScope, jobNames: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Those of the names that have a record, in one statement. */
+  findMany(scope: SystemScope, jobNames: readonly string[]): Promise<readonly LocalJob[]>;
   /** Gives a pending run its supervisor. False when it has one, has ended, was cancelled or is gone: nothing may start. */
   claim(scope: SystemScope, jobName: string, supervisor: ProcessMark): Promise<boolean>;
   /** `pending → running`. False when that supervisor no longer owns the run, or it was cancelled: the runner must not go on. */

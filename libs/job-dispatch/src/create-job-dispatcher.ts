@@ -1,0 +1,37 @@
+import type { DatabaseConfig } from '@cloudscan/database';
+import type { Clock, JobDispatcher, LocalJobRepository } from '@cloudscan/orchestration';
+import type { Logger } from '@cloudscan/telemetry';
+import type { JobDispatchConfig } from './config.ts';
+import { LocalJobDispatcher } from './local/local-job-dispatcher.ts';
+
+export interface JobDispatchParts {
+  readonly localJobs: LocalJobRepository;
+  readonly clock: Clock;
+  /** Where the supervisors of local runs record. */
+  readonly database: DatabaseConfig;
+  readonly log: Logger;
+  /** The process that dispatches, as the platform's own log shows it. */
+  readonly actor: string;
+}
+
+/** The platform that a deployment runs its Jobs on. */
+export interface JobPlatform {
+  readonly jobs: JobDispatcher;
+  /** Looks whether Jobs can be made here. Throws what keeps them from it, in words for whoever set it up. */
+  prepare(): Promise<void>;
+  /** Ends every run, to be tried again; null where runs outlive their dispatcher. */
+  readonly preempt: (() => Promise<void>) | null;
+  /** Closes connections; idempotent. */
+  stop(): Promise<void>;
+}
+
+export function createJobDispatcher(config: JobDispatchConfig, { localJobs, clock, database, log }: JobDispatchParts): JobPlatform {
+  const { local, runner } = config;
+  const jobs = new LocalJobDispatcher(localJobs, clock, { ...local, runner, database, log });
+  return {
+    jobs,
+    prepare: () => jobs.prepare(),
+    preempt: local.stopRunsOnExit ? () => jobs.preemptAll() : null,
+    stop: () => Promise.resolve(),
+  };
+}
