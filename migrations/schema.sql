@@ -201,6 +201,21 @@ ALTER TABLE local_jobs FORCE ROW LEVEL SECURITY;
 CREATE POLICY system ON local_jobs FOR ALL TO cloudscan_system USING (true);
 GRANT DELETE, INSERT, SELECT, UPDATE ON local_jobs TO cloudscan_system;
 
+CREATE TABLE organization_usage (
+  organization_id uuid NOT NULL,
+  used_seconds double precision NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT organization_usage_pkey PRIMARY KEY (organization_id),
+  CONSTRAINT organization_usage_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  CONSTRAINT organization_usage_used_seconds_check CHECK ((used_seconds >= (0)::double precision))
+) WITH (fillfactor=50);
+ALTER TABLE organization_usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE organization_usage FORCE ROW LEVEL SECURITY;
+CREATE POLICY organization ON organization_usage FOR SELECT TO cloudscan_app USING ((organization_id = current_organization()));
+CREATE POLICY system ON organization_usage FOR ALL TO cloudscan_system USING (true);
+GRANT SELECT ON organization_usage TO cloudscan_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON organization_usage TO cloudscan_system;
+
 CREATE TABLE organizations (
   id uuid NOT NULL,
   name text COLLATE "C" NOT NULL,

@@ -16,7 +16,7 @@ import { loadConfig } from '../src/config.ts';
 import { createApp } from '../src/create-app.ts';
 import type { DispatcherApp, Overrides } from '../src/create-app.ts';
 
-export const limits = { maxRunning: 10, maxRunningPerOrganization: 10, maxQueuedPerOrganization: 100 };
+export const limits = { maxRunning: 10, maxRunningPerOrganization: 10, maxQueuedPerOrganization: 100, usageHalfLifeMs: 3_600_000 };
 
 /** An organization with a project, and what a dispatcher needs to run its scans on this machine. */
 export class DispatcherFixture {

@@ -18,7 +18,7 @@ import { SweeperMetrics } from '../src/metrics.ts';
 import { Sweeper } from '../src/sweeper.ts';
 
 const system = systemScope('test');
-export const limits = { maxRunning: 10, maxRunningPerOrganization: 10, maxQueuedPerOrganization: 100 };
+export const limits = { maxRunning: 10, maxRunningPerOrganization: 10, maxQueuedPerOrganization: 100, usageHalfLifeMs: 3_600_000 };
 const clock = { now: () => new Date() };
 export const signal = new AbortController().signal;
 

@@ -1,11 +1,13 @@
 import type { Scan } from '@cloudscan/domain';
-import type { ActiveScan, AdmissionLimits } from '@cloudscan/orchestration';
+import type { ActiveScan, AdmissionLimits, AdmitCommand } from '@cloudscan/orchestration';
 import test from 'ava';
 import { bench, completion, createCommand, ending, noLimits, system } from './support.ts';
 import type { Bench, Tenant } from './support.ts';
 
 /** Each test has a database of its own, since the cluster's cap counts everybody. */
-const oneEach: AdmissionLimits = { maxRunning: 3, maxRunningPerOrganization: 1, maxQueuedPerOrganization: 100 };
+const oneEach: AdmissionLimits = { ...noLimits, maxRunning: 3, maxRunningPerOrganization: 1 };
+
+const now = (): AdmitCommand => ({ limits: noLimits, at: new Date() });
 
 async function admittedIds({ db }: Bench): Promise<readonly string[]> {
   const rows = await db.query<{ scan_id: string }>('SELECT scan_id FROM active_scans WHERE admitted_at IS NOT NULL ORDER BY scan_id');
@@ -65,14 +67,14 @@ test('free places go by priority, then to who has the fewest running, then by ag
   const ofLate = await waiting(late, 1);
   const urgent = await waiting(busy, 1, { priority: 5 });
   const order = [...urgent, ofIdle[0]!, ofLate[0]!, ofIdle[1]!, ofBusy[0]!, ofBusy[1]!, ofBusy[2]!];
-  const positions = await Promise.all(order.map((scan) => b.scans.queuePosition(system, scan)));
+  const positions = await Promise.all(order.map((scan) => b.scans.queuePosition(system, scan, now())));
   t.deepEqual(positions, [1, 2, 3, 4, 5, 6, 7]);
   for (const scan of order) {
     const running = (await admittedIds(b)).length;
     t.is(await b.systemScans.admit(system, { limits: { ...noLimits, maxRunning: running + 1 }, at: new Date() }), 1);
     t.true((await admittedIds(b)).includes(scan.id), `${order.indexOf(scan) + 1}`);
   }
-  t.is(await b.scans.queuePosition(system, (await b.scans.findById(system, urgent[0]!.id))!), 0);
+  t.is(await b.scans.queuePosition(system, (await b.scans.findById(system, urgent[0]!.id))!, now()), 0);
 });
 
 test('many free places at once go the same way as one by one', async (t) => {
@@ -123,7 +125,7 @@ test('above the limit of waiting scans a start is refused and nothing of it is w
 test('twenty starts at once neither pass the caps nor the limit of waiting scans', async (t) => {
   const b = await bench(t, { maxConnections: 20 });
   const tenant = await b.tenant();
-  const limits: AdmissionLimits = { maxRunning: 10, maxRunningPerOrganization: 4, maxQueuedPerOrganization: 5 };
+  const limits: AdmissionLimits = { ...noLimits, maxRunning: 10, maxRunningPerOrganization: 4, maxQueuedPerOrganization: 5 };
   const scans = await Promise.all(Array.from({ length: 20 }, () => tenant.create()));
   const results = await Promise.all(
     scans.map(({ id }) => b.scans.start(tenant.scope, { scanId: id, actor: 'user', limits, at: new Date() })),
@@ -136,7 +138,7 @@ test('twenty starts at once neither pass the caps nor the limit of waiting scans
 
 test('the caps hold in every snapshot while scans of many organizations start and end', async (t) => {
   const b = await bench(t, { maxConnections: 20 });
-  const limits: AdmissionLimits = { maxRunning: 5, maxRunningPerOrganization: 2, maxQueuedPerOrganization: 1000 };
+  const limits: AdmissionLimits = { ...noLimits, maxRunning: 5, maxRunningPerOrganization: 2 };
   const tenants = await Promise.all(Array.from({ length: 4 }, () => b.tenant()));
   let isDone = false;
   const breaches: object[] = [];

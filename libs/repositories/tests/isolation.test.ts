@@ -27,7 +27,7 @@ test.before(async () => {
       actor: 'sweeper',
       at: new Date(),
     },
-    limits: { maxRunning: 1, maxRunningPerOrganization: 1, maxQueuedPerOrganization: 1 },
+    limits: { maxRunning: 1, maxRunningPerOrganization: 1, maxQueuedPerOrganization: 1, usageHalfLifeMs: 3_600_000 },
   });
 });
 
@@ -41,6 +41,7 @@ const tenantTables = [
   'scan_run_batches',
   'discarded_runs',
   'active_scans',
+  'organization_usage',
   'idempotency_keys',
 ];
 

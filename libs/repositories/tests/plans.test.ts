@@ -174,7 +174,7 @@ test('admission picks from active_scans alone and writes to one partition for ea
     t.is(admitted.size, 1);
   };
   const pick = await explain('pick-scans-to-admit', admitOne);
-  t.deepEqual(pick.relations.toSorted(), ['active_scans', 'organizations']);
+  t.deepEqual(pick.relations.toSorted(), ['active_scans', 'organization_usage', 'organizations']);
   const write = await explain('admit-scans', admitOne);
   t.deepEqual(write.relations.filter((relation) => relation.startsWith('scans')).toSorted(), ['scans', leafOf('scans', scan.createdAt)]);
 });

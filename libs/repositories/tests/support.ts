@@ -19,7 +19,12 @@ import type { Teardown, TestDatabase } from '@cloudscan/testing';
 export const system = systemScope('test');
 
 /** Room for everything, so that a test sees its own effects only. */
-export const noLimits: AdmissionLimits = { maxRunning: 1000, maxRunningPerOrganization: 1000, maxQueuedPerOrganization: 1000 };
+export const noLimits: AdmissionLimits = {
+  maxRunning: 1000,
+  maxRunningPerOrganization: 1000,
+  maxQueuedPerOrganization: 1000,
+  usageHalfLifeMs: 3_600_000,
+};
 
 export interface Bench extends Repositories {
   readonly db: TestDatabase;

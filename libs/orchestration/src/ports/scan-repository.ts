@@ -44,7 +44,7 @@ export interface ScanRepository {
   /** Newest first. */
   list(scope: OrganizationScope, query: ListScansQuery): Promise<Page<Scan>>;
   /** A queued scan's place in admission's order: 1 is next; 0 when it is admitted or not queued. */
-  queuePosition(scope: Scope, scan: Scan): Promise<number>;
+  queuePosition(scope: Scope, scan: Scan, asOf: AdmitCommand): Promise<number>;
   /** In sequence order, those after `afterSequence`. */
   events(scope: Scope, scanId: string, afterSequence: number, limit: number): Promise<readonly ScanEvent[]>;
   /** Most severe first, of the accepted run, or of the current attempt's newest run while the scan is active. */
@@ -64,8 +64,15 @@ export interface SystemScanRepository {
   recordJob(scope: SystemScope, command: RecordJobCommand): Promise<boolean>;
   /** Every scan that is queued and admitted, or running; in id order, in pages of `pageSize`. */
   active(scope: SystemScope, pageSize: number): AsyncIterable<ActiveScan>;
-  /** Sends the dispatch job of an admitted attempt again. */
-  redispatch(scope: SystemScope, scanId: string, attempt: number): Promise<boolean>;
+  /** Those of the scans that are queued, admitted or not, or running. */
+  activeAmong(scope: SystemScope, scanIds: readonly string[]): Promise<readonly ActiveScan[]>;
+  /**
+   * Ends attempts as `endAttempt` does, all in one transaction whose statements do not grow with their number; answers in the
+   * order of `ends`. At most one end per scan.
+   */
+  endAttempts(scope: SystemScope, command: EndAttemptsCommand): Promise<readonly TransitionResult[]>;
+  /** Sends the dispatch jobs of those attempts again that are current and admitted; answers how many. */
+  redispatch(scope: SystemScope, attempts: readonly AttemptKey[]): Promise<number>;
   /** Fails pending scans created before `before` with `source_missing` and hands their uploads to deletion. Answers their ids. */
   expirePending(scope: SystemScope, command: ExpirePendingCommand): Promise<readonly ExpiredScan[]>;
   /** Deletes up to `limit` rows of runs that no scan counts; answers how many went. */
@@ -75,11 +82,13 @@ export interface SystemScanRepository {
   queueStatistics(scope: SystemScope): Promise<QueueStatistics>;
 }
 
-/** Caps of admission. An organization's own caps, where set, replace the defaults. */
+/** Caps of admission, and what its order goes by. An organization's own caps, where set, replace the defaults. */
 export interface AdmissionLimits {
   readonly maxRunning: number;
   readonly maxRunningPerOrganization: number;
   readonly maxQueuedPerOrganization: number;
+  /** Milliseconds in which half of what an organization has used is forgotten. */
+  readonly usageHalfLifeMs: number;
 }
 
 export interface CreateScanCommand {
@@ -181,18 +190,35 @@ export interface CompleteScanCommand extends RunnerIdentity {
   readonly at: Date;
 }
 
-export interface EndAttemptCommand {
+export interface AttemptKey {
+  readonly scanId: string;
+  readonly attempt: number;
+}
+
+/** How an attempt ended that did not complete. */
+export interface AttemptEnd {
   readonly scanId: string;
   /** Null: the current one (older runners). */
   readonly attempt: number | null;
   readonly reason: FailureReason;
+  /** One sentence for the user. */
   readonly message: string;
   readonly evidence: FailureEvidence | null;
+}
+
+interface EndTerms {
   /** How many attempts a scan has in all; a reason that is not retryable ends it whatever is left. */
   readonly maxAttempts: number;
+  /** An end leaves room: admission runs in the same transaction. */
   readonly limits: AdmissionLimits;
   readonly actor: string;
   readonly at: Date;
+}
+
+export interface EndAttemptCommand extends AttemptEnd, EndTerms {}
+
+export interface EndAttemptsCommand extends EndTerms {
+  readonly ends: readonly AttemptEnd[];
 }
 
 export interface CancelScanCommand {
@@ -250,7 +276,8 @@ export interface ActiveScan {
   readonly organizationId: string;
   readonly attempt: number;
   readonly status: 'queued' | 'running';
-  readonly admittedAt: Date;
+  /** Null while it waits for its turn. */
+  readonly admittedAt: Date | null;
   readonly jobName: string | null;
   readonly startedAt: Date | null;
   readonly updatedAt: Date;

@@ -8,7 +8,7 @@ export interface ScanView {
   readonly queuePosition: number;
 }
 
-export async function viewOf({ scans }: UseCasePorts, { scope }: Caller, scan: Scan): Promise<ScanView> {
-  const queuePosition = scan.status === 'queued' ? await scans.queuePosition(scope, scan) : 0;
+export async function viewOf({ scans, policy, clock }: UseCasePorts, { scope }: Caller, scan: Scan): Promise<ScanView> {
+  const queuePosition = scan.status === 'queued' ? await scans.queuePosition(scope, scan, { limits: policy.limits, at: clock.now() }) : 0;
   return { scan, queuePosition };
 }

@@ -96,7 +96,7 @@ class World {
       scope: systemScope('test'),
       clock: { now: () => this.#now },
       actor: 'sweeper',
-      policy: { limits: { maxRunning: 1, maxRunningPerOrganization: 1, maxQueuedPerOrganization: 1 }, maxAttempts: 2 },
+      policy: { limits: { maxRunning: 1, maxRunningPerOrganization: 1, maxQueuedPerOrganization: 1, usageHalfLifeMs: 3_600_000 }, maxAttempts: 2 },
       events: { publish: (signal) => void this.signals.push(signal), subscribe: unused },
       scans: {
         findById: async (_scope, id) => this.scans.get(id) ?? null,

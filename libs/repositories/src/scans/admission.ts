@@ -1,18 +1,11 @@
-import { lockIds } from '@cloudscan/database';
 import type { Statement, Transaction } from '@cloudscan/database';
 import type { AdmissionLimits } from '@cloudscan/orchestration';
 import type { TransactionalJobs } from '../transactional-jobs.ts';
+import { lockAdmission } from './admission-lock.ts';
+import { runningExpression, sharesUsed } from './usage.ts';
 
 /** Attempts that may have a Job from now on. */
 export type Admitted = ReadonlySet<string>;
-
-/**
- * Until the transaction ends nobody else admits, so that what is counted stays true until what follows from it is there for
- * all to see. In READ COMMITTED the next statement sees all that was committed before the lock was given.
- */
-export async function lockAdmission(transaction: Transaction): Promise<void> {
-  await transaction.query({ name: 'lock-admission', text: 'SELECT pg_advisory_xact_lock($1)' }, [lockIds.admission]);
-}
 
 const waitingStatement: Statement = {
   name: 'count-waiting',
@@ -31,19 +24,17 @@ export async function reachedQueueLimit(transaction: Transaction, organizationId
 }
 
 /*
- * Whose turn it is: by priority, then by who has the fewest running, then by age. `place` is a scan's place in its own
- * organization's line, so `load` is what the organization would have running when its turn comes: sorting by it deals the
- * free places out one at a time. (Decayed usage, where it is kept, belongs in `load`.)
+ * Whose turn it is: by priority, then by who has used the least, then by age. `place` is a scan's place in its own
+ * organization's line, so `shares + place` is what the organization will have used when its turn comes: sorting by it deals
+ * the free places out one at a time.
  *
- * Plan: only active_scans and organizations are read. `waiting_organizations` jumps from organization to organization on
+ * Plan: only active_scans, organizations and organization_usage are read. `waiting_organizations` jumps from organization to organization on
  * active_scans_waiting (a loose index scan), and each one's line is a short range of the same index: the cost follows the
  * organizations that wait and the free places, not the scans that wait, nor history.
  */
 const pickStatement: Statement = {
   name: 'pick-scans-to-admit',
-  text: `WITH RECURSIVE running AS (
-      SELECT organization_id, count(*)::integer AS scans FROM active_scans WHERE admitted_at IS NOT NULL GROUP BY organization_id
-    ), room AS (
+  text: `WITH RECURSIVE ${runningExpression('$3')}, room AS (
       SELECT greatest($1 - coalesce(sum(scans), 0), 0)::integer AS places FROM running
     ), waiting_organizations (id) AS (
       (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL ORDER BY organization_id LIMIT 1)
@@ -51,10 +42,12 @@ const pickStatement: Statement = {
       SELECT (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL AND organization_id > previous.id ORDER BY organization_id LIMIT 1)
       FROM waiting_organizations previous WHERE previous.id IS NOT NULL AND (SELECT places FROM room) > 0
     ), lines AS (
-      SELECT waiting.id, coalesce(running.scans, 0) AS running, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap
+      SELECT waiting.id, coalesce(running.scans, 0) AS running, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap,
+        ${sharesUsed('$3', '$4')} AS shares
       FROM waiting_organizations waiting
       JOIN organizations ON organizations.id = waiting.id
       LEFT JOIN running ON running.organization_id = waiting.id
+      LEFT JOIN organization_usage AS usage ON usage.organization_id = waiting.id
     )
     SELECT next.scan_id, next.scan_created_at
     FROM lines CROSS JOIN LATERAL (
@@ -63,7 +56,7 @@ const pickStatement: Statement = {
       ORDER BY priority DESC, queued_at, scan_id
       LIMIT least((SELECT places FROM room), greatest(lines.cap - lines.running, 0))
     ) next
-    ORDER BY next.priority DESC, lines.running + next.place, next.queued_at, next.scan_id
+    ORDER BY next.priority DESC, lines.shares + next.place, next.queued_at, next.scan_id
     LIMIT (SELECT places FROM room)`,
 };
 
@@ -100,7 +93,12 @@ interface AdmittedRow {
  */
 export async function admit(transaction: Transaction, jobs: TransactionalJobs, limits: AdmissionLimits, at: Date): Promise<Admitted> {
   await lockAdmission(transaction);
-  const { rows: picked } = await transaction.query<PickedRow>(pickStatement, [limits.maxRunning, limits.maxRunningPerOrganization]);
+  const { rows: picked } = await transaction.query<PickedRow>(pickStatement, [
+    limits.maxRunning,
+    limits.maxRunningPerOrganization,
+    at,
+    limits.usageHalfLifeMs,
+  ]);
   const admitted: AdmittedRow[] = [];
   for (const { ids, from, to } of byMonth(picked)) {
     const { rows } = await transaction.query<AdmittedRow>(admitStatement, [ids, from, to, at]);

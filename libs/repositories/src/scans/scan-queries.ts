@@ -2,7 +2,7 @@ import type { OrganizationScope, Scope } from '@cloudscan/auth';
 import type { Statement, Transaction } from '@cloudscan/database';
 import { isUuid, severityRank } from '@cloudscan/domain';
 import type { Finding, Scan, ScanEvent } from '@cloudscan/domain';
-import type { ListFindingsQuery, ListScansQuery, Page } from '@cloudscan/orchestration';
+import type { AdmitCommand, ListFindingsQuery, ListScansQuery, Page } from '@cloudscan/orchestration';
 import { decodePageToken, invalidPageToken, maxExactTotal, toPage } from '../page.ts';
 import type { Cursor } from '../page.ts';
 import { toFinding } from './finding-rows.ts';
@@ -10,6 +10,7 @@ import type { FindingRow } from './finding-rows.ts';
 import { scanColumns, scanKey, toEvent, toScan } from './scan-rows.ts';
 import type { EventRow, ScanRow } from './scan-rows.ts';
 import { organizationOf } from './scan-store.ts';
+import { runningExpression, sharesUsed } from './usage.ts';
 
 /**
  * Newest first. Each combination of filters has its own statement and its own index in this order; `created_at <=` beside
@@ -139,20 +140,18 @@ export async function listEvents(
  */
 const positionStatement: Statement = {
   name: 'queue-position',
-  text: `WITH running AS (
-      SELECT organization_id, count(*) AS scans FROM active_scans WHERE admitted_at IS NOT NULL GROUP BY organization_id
-    ), line AS (
+  text: `WITH ${runningExpression('$2')}, line AS (
       SELECT scan_id, organization_id, priority, queued_at, row_number() OVER (PARTITION BY organization_id ORDER BY priority DESC, queued_at, scan_id) AS place
       FROM active_scans WHERE admitted_at IS NULL
     ), placed AS (
-      SELECT scan_id, row_number() OVER (ORDER BY priority DESC, coalesce(running.scans, 0) + place, queued_at, scan_id) AS position
-      FROM line LEFT JOIN running USING (organization_id)
+      SELECT scan_id, row_number() OVER (ORDER BY priority DESC, ${sharesUsed('$2', '$3')} + place, queued_at, scan_id) AS position
+      FROM line LEFT JOIN running USING (organization_id) LEFT JOIN organization_usage AS usage USING (organization_id)
     )
     SELECT position FROM placed WHERE scan_id = $1`,
 };
 
-export async function queuePosition(transaction: Transaction, scan: Scan): Promise<number> {
+export async function queuePosition(transaction: Transaction, scan: Scan, { limits, at }: AdmitCommand): Promise<number> {
   await transaction.becomeSystem();
-  const { rows } = await transaction.query<{ position: number }>(positionStatement, [scan.id]);
+  const { rows } = await transaction.query<{ position: number }>(positionStatement, [scan.id, at, limits.usageHalfLifeMs]);
   return rows[0]?.position ?? 0;
 }

@@ -7,6 +7,7 @@ import type {
   AddFindingsCommand,
   AddFindingsResult,
   AdmissionLimits,
+  AdmitCommand,
   CancelScanCommand,
   CompleteScanCommand,
   CreateScanCommand,
@@ -27,7 +28,8 @@ import type {
 } from '@cloudscan/orchestration';
 import type { OutgoingMessage, TransactionalJobs } from '../transactional-jobs.ts';
 import { addBatch } from './add-batch.ts';
-import { admit, lockAdmission, reachedQueueLimit } from './admission.ts';
+import { lockAdmission } from './admission-lock.ts';
+import { admit, reachedQueueLimit } from './admission.ts';
 import { claimKey, findKey } from './idempotency.ts';
 import { ensurePartitionsOf } from './partitions.ts';
 import { openRun, runCounters, runOfAttempt } from './runs.ts';
@@ -45,6 +47,7 @@ import {
   decideStart,
 } from './transitions.ts';
 import type { Change, Decision } from './transitions.ts';
+import { chargeUsage } from './usage.ts';
 
 /** The batch that comes with CompleteScan. */
 const lastBatchKey = 'complete';
@@ -171,9 +174,9 @@ export class PgScanRepository implements ScanRepository {
     return this.#database.transaction(scope, (transaction) => listScans(transaction, scope, query));
   }
 
-  async queuePosition(scope: Scope, scan: Scan): Promise<number> {
+  async queuePosition(scope: Scope, scan: Scan, asOf: AdmitCommand): Promise<number> {
     if (scan.status !== 'queued' || scan.admittedAt !== null) return 0;
-    return this.#database.transaction(scope, (transaction) => queuePosition(transaction, scan));
+    return this.#database.transaction(scope, (transaction) => queuePosition(transaction, scan, asOf));
   }
 
   async events(scope: Scope, scanId: string, afterSequence: number, limit: number): Promise<readonly ScanEvent[]> {
@@ -268,6 +271,7 @@ export class PgScanRepository implements ScanRepository {
     await transaction.becomeSystem();
     if (outgoing.length > 0) await this.#jobs.send(transaction, outgoing);
     if (!admits) return after;
+    if (before !== null) await chargeUsage(transaction, [before], limits, after.updatedAt);
     const admitted = await admit(transaction, this.#jobs, limits, after.updatedAt);
     return admitted.has(after.id) ? { ...after, admittedAt: after.updatedAt } : after;
   }
@@ -285,7 +289,10 @@ export class PgScanRepository implements ScanRepository {
       message: { organizationId, scanId: id, type: null, keep: [] },
     }));
     await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
-    if (scans.some(isActive)) await admit(transaction, this.#jobs, limits, at);
+    const active = scans.filter(isActive);
+    if (active.length === 0) return;
+    await chargeUsage(transaction, active, limits, at);
+    await admit(transaction, this.#jobs, limits, at);
   }
 }
 
