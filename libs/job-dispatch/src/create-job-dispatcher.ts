@@ -25,7 +25,10 @@ export interface JobPlatform {
   stop(): Promise<void>;
 }
 
-export function createJobDispatcher(config: JobDispatchConfig, { localJobs, clock, database, log }: JobDispatchParts): JobPlatform {
+export async function createJobDispatcher(
+  config: JobDispatchConfig,
+  { localJobs, clock, database, log }: JobDispatchParts,
+): Promise<JobPlatform> {
   const { local, runner } = config;
   const jobs = new LocalJobDispatcher(localJobs, clock, { ...local, runner, database, log });
   return {
