@@ -16,8 +16,24 @@ const layers = [
     sourceTag: 'type:testing',
     onlyDependOnLibsWithTags: ['type:testing', 'type:orchestration', 'type:base', 'type:domain', 'type:contracts', 'type:migrations'],
   },
+  {
+    sourceTag: 'type:system-testing',
+    onlyDependOnLibsWithTags: [
+      'type:system-testing',
+      'type:orchestration',
+      'type:adapter',
+      'type:base',
+      'type:domain',
+      'type:contracts',
+      'type:testing',
+      'type:migrations',
+    ],
+  },
   { sourceTag: 'type:migrations', onlyDependOnLibsWithTags: ['type:base', 'type:testing'] },
-  { sourceTag: 'type:tools', onlyDependOnLibsWithTags: ['type:base', 'type:domain', 'type:testing', 'type:migrations'] },
+  {
+    sourceTag: 'type:tools',
+    onlyDependOnLibsWithTags: ['type:base', 'type:domain', 'type:testing', 'type:system-testing', 'type:migrations'],
+  },
   {
     sourceTag: 'type:app',
     onlyDependOnLibsWithTags: [
@@ -27,6 +43,7 @@ const layers = [
       'type:domain',
       'type:contracts',
       'type:testing',
+      'type:system-testing',
       'type:migrations',
     ],
   },
@@ -88,7 +105,7 @@ export default [
   {
     // process.env and process.exit belong to the edge of a process.
     files: ['{apps,libs}/*/src/**/*.ts'],
-    ignores: ['**/main.ts', '**/*-main.ts', 'libs/process/**', 'libs/testing/**', '**/*.test.ts'],
+    ignores: ['**/main.ts', '**/*-main.ts', 'libs/process/**', 'libs/testing/**', 'libs/system-testing/**', '**/*.test.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

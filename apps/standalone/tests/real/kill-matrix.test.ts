@@ -1,10 +1,10 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { archiveOf, ScanClient, statusOf } from '@cloudscan/system-testing';
 import { eventually, testFile } from '@cloudscan/testing';
 import type { scan } from '@cloudscan/contracts';
 import { isTerminal } from '@cloudscan/domain';
 import { RealStack } from './real-stack.ts';
-import { archiveOf, ScanClient, statusOf } from './scan-client.ts';
 
 /*
  * kill -9 of each process at each of ten points of a scan. Whatever dies, the scan ends completed with the findings of an

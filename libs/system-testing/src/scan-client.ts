@@ -1,24 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { createHash } from 'node:crypto';
-import { createGzip } from 'node:zlib';
+import { createHash, randomUUID } from 'node:crypto';
+import type { Endpoint } from '@cloudscan/config';
 import { organization, scan } from '@cloudscan/contracts';
-import { DomainError } from '@cloudscan/domain';
-import type { ScanStatus, ScanType } from '@cloudscan/domain';
-import { RpcClient, scanStatusOnWire, scanTypeOnWire } from '@cloudscan/grpc';
+import { DomainError, isTerminal } from '@cloudscan/domain';
+import type { FailureReason, ScanStatus, ScanType } from '@cloudscan/domain';
+import { failureReasonOnWire, RpcClient, scanStatusOnWire, scanTypeOnWire } from '@cloudscan/grpc';
 import { eventually } from '@cloudscan/testing';
-import { pack } from 'tar-stream';
 
 /** A server may be away for as long as a restart takes. */
 const patient = { deadlineMs: 60_000, retries: 100 };
 
-/** A tar.gz of the files. */
-export async function archiveOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
-  const archive = pack();
-  for (const [name, content] of Object.entries(files)) archive.entry({ name }, content);
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive.pipe(createGzip())) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+export interface TestProject {
+  readonly organizationId: string;
+  readonly projectId: string;
 }
 
 /** A client as a user's would be: one that tries again. */
@@ -27,7 +20,7 @@ export class ScanClient implements Disposable {
   readonly #organizations: RpcClient<typeof organization.OrganizationServiceService>;
   readonly #projects: RpcClient<typeof organization.ProjectServiceService>;
 
-  constructor(endpoint: { readonly host: string; readonly port: number }) {
+  constructor(endpoint: Endpoint) {
     this.scans = new RpcClient(scan.ScanServiceService, endpoint);
     this.#organizations = new RpcClient(organization.OrganizationServiceService, endpoint);
     this.#projects = new RpcClient(organization.ProjectServiceService, endpoint);
@@ -37,22 +30,21 @@ export class ScanClient implements Disposable {
     for (const client of [this.scans, this.#organizations, this.#projects]) client.close();
   }
 
-  async makeProject(): Promise<{ readonly organizationId: string; readonly projectId: string }> {
+  /** A project in an organization of its own. Caps of 0 are the deployment's. */
+  async makeProject(caps: { readonly maxRunningScans?: number; readonly maxQueuedScans?: number } = {}): Promise<TestProject> {
     const name = `test-${randomUUID().slice(0, 8)}`;
+    const { maxRunningScans = 0, maxQueuedScans = 0 } = caps;
     const { id } = await this.#organizations.call(
       'createOrganization',
-      { name, displayName: name, maxQueuedScans: 0, maxRunningScans: 0 },
+      { name, displayName: name, maxQueuedScans, maxRunningScans },
       patient,
     );
     const project = await this.#projects.call('createProject', { organizationId: id, name, description: '', gitUrl: '' }, patient);
     return { organizationId: id, projectId: project.id };
   }
 
-  create(
-    project: { readonly organizationId: string; readonly projectId: string },
-    types: readonly ScanType[],
-    source: Buffer,
-  ): Promise<scan.CreateScanResponse> {
+  /** A pending scan that waits for an upload. */
+  create(project: TestProject, types: readonly ScanType[], source: Buffer): Promise<scan.CreateScanResponse> {
     const request = scan.CreateScanRequest.fromPartial({
       ...project,
       scanTypes: types.map((type) => scanTypeOnWire.toWire(type)),
@@ -62,6 +54,17 @@ export class ScanClient implements Disposable {
       sourceContentType: 'application/gzip',
     });
     return this.scans.call('createScan', request, { ...patient, idempotencyKey: randomUUID() });
+  }
+
+  /** A pending scan whose runner would clone its source. Answers its id. */
+  async createOfGit(project: TestProject): Promise<string> {
+    const request = scan.CreateScanRequest.fromPartial({
+      ...project,
+      scanTypes: [scanTypeOnWire.toWire('sast')],
+      gitUrl: 'https://git.example.com/team/service.git',
+    });
+    const created = await this.scans.call('createScan', request, { ...patient, idempotencyKey: randomUUID() });
+    return created.scan!.id;
   }
 
   /** PUTs the source, again and again while the server is away. */
@@ -81,19 +84,43 @@ export class ScanClient implements Disposable {
     return this.scans.call('getScan', { id }, patient);
   }
 
+  /** False when the scan had ended otherwise before. */
+  async cancel(id: string): Promise<boolean> {
+    try {
+      await this.scans.call('cancelScan', { id }, patient);
+      return true;
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'failed_precondition') return false;
+      throw error;
+    }
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.scans.call('deleteScan', { id }, patient);
+  }
+
+  /** Answers how many there were. */
+  async deleteAll({ projectId }: TestProject): Promise<number> {
+    return (await this.scans.call('deleteProjectScans', { projectId }, patient)).deletedCount;
+  }
+
   /** Reads the scan until it is as wished. */
-  async waitFor(id: string, what: string, wished: (scan: scan.Scan) => boolean): Promise<scan.Scan> {
+  async waitFor(id: string, what: string, wished: (scan: scan.Scan) => boolean, timeoutMs = 90_000): Promise<scan.Scan> {
     let last: scan.Scan | undefined;
     await eventually(
       async () => {
         last = await this.get(id);
         return wished(last);
       },
-      { timeoutMs: 90_000, what },
+      { timeoutMs, what },
     ).catch((error: Error) => {
       throw new Error(`${error.message}; the scan is ${last === undefined ? 'unread' : JSON.stringify(scan.Scan.toJSON(last))}`);
     });
     return last!;
+  }
+
+  ended(id: string, timeoutMs?: number): Promise<scan.Scan> {
+    return this.waitFor(id, 'the end of the scan', (current) => isTerminal(statusOf(current)), timeoutMs);
   }
 
   async findings(scanId: string): Promise<readonly scan.Finding[]> {
@@ -102,8 +129,15 @@ export class ScanClient implements Disposable {
   }
 }
 
-export function statusOf(scan: scan.Scan): ScanStatus {
-  const status = scanStatusOnWire.fromWire(scan.status);
-  if (!status) throw new DomainError('internal', `unknown status ${scan.status}`);
-  return status;
+export function statusOf({ status }: scan.Scan): ScanStatus {
+  const known = scanStatusOnWire.fromWire(status);
+  if (!known) throw new DomainError('internal', `unknown status ${status}`);
+  return known;
+}
+
+/** Null while it has not failed. */
+export function reasonOf({ failureReason }: scan.Scan): FailureReason | null {
+  const known = failureReasonOnWire.fromWire(failureReason);
+  if (known === undefined) throw new DomainError('internal', `unknown failure reason ${failureReason}`);
+  return known;
 }

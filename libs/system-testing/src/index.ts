@@ -1,0 +1,12 @@
+export { AppProcess } from './app-process.ts';
+export type { AppProcessOptions } from './app-process.ts';
+export { ClusterRig } from './cluster-rig.ts';
+export type { ClusterRigOptions } from './cluster-rig.ts';
+export { memoryOf } from './process-memory.ts';
+export type { ProcessMemory } from './process-memory.ts';
+export { Random } from './random.ts';
+export { runDouble } from './runner-double.ts';
+export type { RunScript } from './runner-double.ts';
+export { reasonOf, ScanClient, statusOf } from './scan-client.ts';
+export type { TestProject } from './scan-client.ts';
+export { archiveOf } from './source-archive.ts';

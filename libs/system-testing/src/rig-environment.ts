@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Endpoint } from '@cloudscan/config';
+import { formatEndpoint } from '@cloudscan/config';
+import type { DatabaseConfig } from '@cloudscan/database';
+import type { TestDatabase } from '@cloudscan/testing';
+
+export type AppName = 'api-grpc' | 'dispatcher' | 'storage' | 'sweeper';
+
+export interface RigPlan {
+  readonly database: Pick<TestDatabase, 'config' | 'storageConfig'>;
+  /** Absolute; everything that the processes write is in it. */
+  readonly folder: string;
+  readonly api: Endpoint;
+  readonly storage: Endpoint;
+  /** Where the filesystem backend takes and gives bytes. */
+  readonly storageEdge: Endpoint;
+  /** Path of a kubeconfig. */
+  readonly kubeconfig: string;
+  readonly namespace: string;
+  /** Of the test, over everything here. */
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+export const runnerImage = 'registry.example.com/cloudscan/runner:test';
+
+/** How the processes of a rig are told of each other. Holds nothing of the test's own environment but what finds programs. */
+export function rigEnvironment(name: AppName, opsPort: number, plan: RigPlan): Record<string, string> {
+  return { ...shared(plan), METRICS_PORT: String(opsPort), ...ownOf(name, plan), ...plan.extra };
+}
+
+function shared({ api, storage, folder }: RigPlan): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    CLOUDSCAN_EXIT_WITH_PARENT: 'true',
+    AUTH_MODE: 'disabled',
+    LOG_LEVEL: 'info',
+    METRICS_HOST: '127.0.0.1',
+    GRPC_HOST: api.host,
+    GRPC_PORT: String(api.port),
+    ORCHESTRATOR_ENDPOINT: formatEndpoint(api),
+    STORAGE_SERVICE_ENDPOINT: formatEndpoint(storage),
+  };
+}
+
+function ownOf(name: AppName, plan: RigPlan): Record<string, string> {
+  switch (name) {
+    case 'storage':
+      return {
+        ...databaseVariables(plan.database.storageConfig),
+        STORAGE_GRPC_HOST: plan.storage.host,
+        STORAGE_GRPC_PORT: String(plan.storage.port),
+        STORAGE_HTTP_HOST: plan.storageEdge.host,
+        STORAGE_HTTP_PORT: String(plan.storageEdge.port),
+        STORAGE_PUBLIC_URL: `http://${formatEndpoint(plan.storageEdge)}`,
+        STORAGE_DATA_DIR: join(plan.folder, 'artifacts'),
+        STORAGE_SIGNING_KEY: randomBytes(32).toString('hex'),
+      };
+    case 'api-grpc':
+      return databaseVariables(plan.database.config);
+    case 'dispatcher':
+    case 'sweeper':
+      return {
+        ...databaseVariables(plan.database.config),
+        JOB_DISPATCHER: 'kubernetes',
+        KUBE_CONFIG: plan.kubeconfig,
+        KUBE_NAMESPACE: plan.namespace,
+        RUNNER_IMAGE: runnerImage,
+      };
+  }
+}
+
+function databaseVariables({ host, port, user, password, name }: DatabaseConfig): Record<string, string> {
+  return {
+    DB_HOST: host,
+    DB_PORT: String(port),
+    DB_USER: user,
+    DB_PASSWORD: password.reveal(),
+    DB_NAME: name,
+    DB_SSLMODE: 'disable',
+    DB_MAX_CONNS: '10',
+    DB_MIN_CONNS: '1',
+  };
+}
