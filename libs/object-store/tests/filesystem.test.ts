@@ -22,6 +22,8 @@ interface Running {
 }
 
 interface RunOptions {
+  /** A new folder where it is not given. */
+  readonly dataDir?: string;
   readonly edge?: Partial<EdgeOptions>;
   readonly store?: Partial<FilesystemStoreOptions>;
 }
@@ -33,7 +35,7 @@ function newFolder(t: Teardown): string {
 }
 
 async function run(t: Teardown, options: RunOptions = {}): Promise<Running> {
-  const dataDir = newFolder(t);
+  const dataDir = options.dataDir ?? newFolder(t);
   const publicUrl = (): string => `http://127.0.0.1:${edge.port}`;
   const store = await FilesystemObjectStore.open({ dataDir, signingKey: new Secret('a test key'), publicUrl, ...options.store });
   const edge = new FilesystemEdge(store, { host: '127.0.0.1', port: 0, ...options.edge });
@@ -158,15 +160,16 @@ test('a head that never ends is cut off', async (t) => {
 });
 
 test('an upload and a download that trickle are cut off', async (t) => {
-  const { store, dataDir } = await run(t, { edge: { minimumRate: { windowMs: 100, minimumBytes: 1000 } } });
+  const { store: patient, dataDir } = await run(t);
+  await send(await putUrl(patient, null, 'large'), 'PUT', { body: Buffer.alloc(20_000_000) });
+  const { store } = await run(t, { dataDir, edge: { minimumRate: { windowMs: 100, minimumBytes: 1000 } } });
   const { request, answer } = openRequest(await putUrl(store, 1_000_000), 'PUT', { 'Content-Length': 1_000_000 });
   const drip = setInterval(() => request.write('x'), 10);
   await t.throwsAsync(answer);
   clearInterval(drip);
-  await eventually(() => leftovers(dataDir).length === 0);
+  await eventually(() => readdirSync(join(dataDir, 'incoming')).length === 0);
 
-  await send(await putUrl(store, null), 'PUT', { body: Buffer.alloc(20_000_000) });
-  const url = new URL(await getUrl(store));
+  const url = new URL(await getUrl(store, 'large'));
   const socket = connect(Number(url.port), '127.0.0.1');
   socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: x\r\n\r\n`);
   socket.pause();
@@ -185,7 +188,7 @@ function stillConnected(socket: ReturnType<typeof connect>): Promise<boolean> {
 }
 
 test('stopping lets a transfer at work end, cuts off one that does not, and leaves no file of it', async (t) => {
-  const { store, edge, dataDir } = await run(t, { edge: { drainMs: 1500 } });
+  const { store, edge, dataDir } = await run(t, { edge: { drainMs: 6000 } });
   const ends = openRequest(await putUrl(store, 10, 'ends'), 'PUT', { 'Content-Length': 10 });
   const hangs = openRequest(await putUrl(store, 10, 'hangs'), 'PUT', { 'Content-Length': 10 });
   ends.request.write('12345');
