@@ -15,7 +15,7 @@ export interface EventuallyOptions {
  * @throws the last error of `check`, or one that shows what it returned last
  */
 export async function eventually<T>(check: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<NonNullable<T>> {
-  const { timeoutMs = 10_000, intervalMs = 20, what = 'the expected state' } = options;
+  const { timeoutMs = 30_000, intervalMs = 20, what = 'the expected state' } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const outcome = await look(check);
