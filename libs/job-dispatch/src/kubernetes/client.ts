@@ -136,8 +136,9 @@ function contentTypeOf(method: ApiRequest['method'], body: object | undefined): 
 }
 
 function queryString(query: ApiRequest['query'] = {}): string {
-  const entries = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-  return entries.length === 0 ? '' : `?${new URLSearchParams(entries).toString()}`;
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`;
 }
 
 function parseStatus(text: string): ApiStatus {
