@@ -1,3 +1,4 @@
+import type { Scope } from '@cloudscan/auth';
 import { Database, orchestratorRoles } from '@cloudscan/database';
 import type { Statement, Transaction } from '@cloudscan/database';
 import type { Scan } from '@cloudscan/domain';
@@ -9,7 +10,7 @@ import { admit } from '../src/scans/admission.ts';
 import { listEvents, listFindings, listScans } from '../src/scans/scan-queries.ts';
 import { lockScan, readScan } from '../src/scans/scan-store.ts';
 import { activeStatement } from '../src/scans/system-scan-repository.ts';
-import { batch, bench, findingsOf, noLimits } from './support.ts';
+import { batch, bench, findingsOf, noLimits, system } from './support.ts';
 import type { Bench, Tenant } from './support.ts';
 
 /*
@@ -65,6 +66,8 @@ interface Node {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
   readonly 'Index Name'?: string;
+  readonly 'Actual Rows'?: number;
+  readonly 'Actual Loops'?: number;
   readonly Plans?: readonly Node[];
 }
 
@@ -72,11 +75,17 @@ interface Explained {
   readonly relations: readonly string[];
   readonly indexes: readonly string[];
   readonly nodes: readonly string[];
+  /** Rows that scans of tables gave, where the plan was run as well. */
+  readonly rowsRead: number;
 }
 
-/** Runs `work` with a transaction that explains the statement of that name in place of running it a seventh time. */
-async function explain(name: string, work: (transaction: Transaction) => Promise<unknown>): Promise<Explained> {
-  return b.db.database.transaction(tenant.scope, async (transaction) => {
+/** Runs `work` with a transaction that explains the statement of that name before it runs it a seventh time. */
+async function explain(
+  name: string,
+  work: (transaction: Transaction) => Promise<unknown>,
+  { database = b.db.database, scope = tenant.scope as Scope, options = 'FORMAT JSON' } = {},
+): Promise<Explained> {
+  return database.transaction(scope, async (transaction) => {
     for (let round = 0; round < 6; round += 1) await work(transaction);
     let explained: Explained | undefined;
     const spy: Transaction = {
@@ -89,7 +98,7 @@ async function explain(name: string, work: (transaction: Transaction) => Promise
             [JSON.stringify(values.map((value) => (Array.isArray(value) ? `{${value.join(',')}}` : value))), name],
           );
           const plan = await transaction.query<{ 'QUERY PLAN': readonly { readonly Plan: Node }[] }>(
-            `EXPLAIN (FORMAT JSON) ${rows[0]!.text}`,
+            `EXPLAIN (${options}) ${rows[0]!.text}`,
           );
           explained = flatten(plan.rows[0]!['QUERY PLAN'][0]!.Plan);
         }
@@ -113,6 +122,9 @@ function flatten(root: Node): Explained {
     relations: [...new Set(nodes.flatMap((node) => node['Relation Name'] ?? []))],
     indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))],
     nodes: nodes.map((node) => node['Node Type']),
+    rowsRead: nodes
+      .filter((node) => node['Relation Name'] !== undefined)
+      .reduce((sum, node) => sum + (node['Actual Rows'] ?? 0) * (node['Actual Loops'] ?? 0), 0),
   };
 }
 
@@ -177,6 +189,30 @@ test('admission picks from active_scans alone and writes to one partition for ea
   t.deepEqual(pick.relations.toSorted(), ['active_scans', 'organization_usage', 'organizations']);
   const write = await explain('admit-scans', admitOne);
   t.deepEqual(write.relations.filter((relation) => relation.startsWith('scans')).toSorted(), ['scans', leafOf('scans', scan.createdAt)]);
+});
+
+test('the cost of admission follows the organizations that wait and the free places, not the scans that wait', async (t) => {
+  const { db } = await bench(t);
+  await db.query(
+    `WITH made AS (
+       INSERT INTO organizations (id, name, display_name, created_at, updated_at) SELECT gen_random_uuid(), 'tenant-' || n, '', now(), now() FROM generate_series(1, 200) AS n
+       RETURNING id
+     ), used AS (
+       INSERT INTO organization_usage (organization_id, used_seconds, updated_at) SELECT id, random() * 10000, now() FROM made
+     )
+     INSERT INTO active_scans (scan_id, scan_created_at, organization_id, attempt, priority, queued_at)
+     SELECT gen_random_uuid(), now(), id, 1, 0, now() - random() * interval '1 day' FROM made, generate_series(1, 50)`,
+  );
+  await db.query('ANALYZE');
+  for (const places of [1, 10]) {
+    const pick = await explain(
+      'pick-scans-to-admit',
+      (transaction) => admit(transaction, { send: async () => undefined }, { ...noLimits, maxRunning: places }, new Date()),
+      { database: db.database, scope: system, options: 'ANALYZE, FORMAT JSON' },
+    );
+    t.false(pick.nodes.includes('Seq Scan'), pick.nodes.join(', '));
+    t.true(pick.rowsRead <= 200 * (4 + places), `${pick.rowsRead} rows for ${places} places, of 10,000 that wait`);
+  }
 });
 
 test('the list of active scans probes an index for each scan and reads no partition whole', async (t) => {

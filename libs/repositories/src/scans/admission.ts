@@ -2,7 +2,7 @@ import type { Statement, Transaction } from '@cloudscan/database';
 import type { AdmissionLimits } from '@cloudscan/orchestration';
 import type { TransactionalJobs } from '../transactional-jobs.ts';
 import { lockAdmission } from './admission-lock.ts';
-import { runningExpression, sharesUsed } from './usage.ts';
+import { runningOf, sharesUsed } from './usage.ts';
 
 /** Attempts that may have a Job from now on. */
 export type Admitted = ReadonlySet<string>;
@@ -28,26 +28,26 @@ export async function reachedQueueLimit(transaction: Transaction, organizationId
  * organization's line, so `shares + place` is what the organization will have used when its turn comes: sorting by it deals
  * the free places out one at a time.
  *
- * Plan: only active_scans, organizations and organization_usage are read. `waiting_organizations` jumps from organization to organization on
- * active_scans_waiting (a loose index scan), and each one's line is a short range of the same index: the cost follows the
- * organizations that wait and the free places, not the scans that wait, nor history.
+ * Plan: only active_scans, organizations and organization_usage are read. `waiting_organizations` jumps from organization to
+ * organization on active_scans_waiting (a loose index scan), and each one's line is a short range of the same index: the cost
+ * follows the organizations that wait, what they run and the free places, not the scans that wait, nor history.
  */
 const pickStatement: Statement = {
   name: 'pick-scans-to-admit',
-  text: `WITH RECURSIVE ${runningExpression('$3')}, room AS (
-      SELECT greatest($1 - coalesce(sum(scans), 0), 0)::integer AS places FROM running
+  text: `WITH RECURSIVE room AS (
+      SELECT greatest($1 - count(*), 0)::integer AS places FROM active_scans WHERE admitted_at IS NOT NULL
     ), waiting_organizations (id) AS (
       (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL ORDER BY organization_id LIMIT 1)
       UNION ALL
       SELECT (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL AND organization_id > previous.id ORDER BY organization_id LIMIT 1)
       FROM waiting_organizations previous WHERE previous.id IS NOT NULL AND (SELECT places FROM room) > 0
     ), lines AS (
-      SELECT waiting.id, coalesce(running.scans, 0) AS running, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap,
+      SELECT waiting.id, running.scans AS running, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap,
         ${sharesUsed('$3', '$4')} AS shares
       FROM waiting_organizations waiting
       JOIN organizations ON organizations.id = waiting.id
-      LEFT JOIN running ON running.organization_id = waiting.id
       LEFT JOIN organization_usage AS usage ON usage.organization_id = waiting.id
+      CROSS JOIN ${runningOf('waiting.id', '$3')}
     )
     SELECT next.scan_id, next.scan_created_at
     FROM lines CROSS JOIN LATERAL (

@@ -10,7 +10,7 @@ import type { FindingRow } from './finding-rows.ts';
 import { scanColumns, scanKey, toEvent, toScan } from './scan-rows.ts';
 import type { EventRow, ScanRow } from './scan-rows.ts';
 import { organizationOf } from './scan-store.ts';
-import { runningExpression, sharesUsed } from './usage.ts';
+import { runningOf, sharesUsed } from './usage.ts';
 
 /**
  * Newest first. Each combination of filters has its own statement and its own index in this order; `created_at <=` beside
@@ -140,12 +140,17 @@ export async function listEvents(
  */
 const positionStatement: Statement = {
   name: 'queue-position',
-  text: `WITH ${runningExpression('$2')}, line AS (
+  text: `WITH line AS (
       SELECT scan_id, organization_id, priority, queued_at, row_number() OVER (PARTITION BY organization_id ORDER BY priority DESC, queued_at, scan_id) AS place
       FROM active_scans WHERE admitted_at IS NULL
+    ), used AS MATERIALIZED (
+      SELECT organization_id, ${sharesUsed('$2', '$3')} AS shares
+      FROM (SELECT DISTINCT organization_id FROM line) AS waiting
+      LEFT JOIN organization_usage AS usage USING (organization_id)
+      CROSS JOIN ${runningOf('waiting.organization_id', '$2')}
     ), placed AS (
-      SELECT scan_id, row_number() OVER (ORDER BY priority DESC, ${sharesUsed('$2', '$3')} + place, queued_at, scan_id) AS position
-      FROM line LEFT JOIN running USING (organization_id) LEFT JOIN organization_usage AS usage USING (organization_id)
+      SELECT scan_id, row_number() OVER (ORDER BY priority DESC, shares + place, queued_at, scan_id) AS position
+      FROM line JOIN used USING (organization_id)
     )
     SELECT position FROM placed WHERE scan_id = $1`,
 };

@@ -12,31 +12,30 @@ const shareSeconds = 60;
 
 /** What is left of a use after some time. The exponent is bounded, since PostgreSQL answers an underflow with an error. */
 function decayed(seconds: string, from: string, to: string, halfLifeMs: string): string {
-  return `${seconds} * power(0.5, least(greatest(extract(epoch FROM ${to} - ${from})::double precision * 1000 / ${halfLifeMs}, 0), 100))`;
+  return `${seconds} * power(0.5, least(greatest(date_part('epoch', ${to} - ${from}) * 1000 / ${halfLifeMs}, 0), 100))`;
 }
 
-/** A common table expression `running` (organization_id, scans, seconds) of the attempts that are admitted now. */
-export function runningExpression(at: string): string {
-  return `running AS (
-      SELECT organization_id, count(*)::integer AS scans,
-        sum(greatest(extract(epoch FROM ${at} - admitted_at)::double precision, ${shareSeconds})) AS seconds
-      FROM active_scans WHERE admitted_at IS NOT NULL GROUP BY organization_id
-    )`;
+/** A FROM item `running` (scans, seconds): what an organization has admitted now. */
+export function runningOf(organizationId: string, at: string): string {
+  return `LATERAL (
+      SELECT count(*)::integer AS scans, coalesce(sum(greatest(date_part('epoch', ${at} - admitted_at), ${shareSeconds})), 0) AS seconds
+      FROM active_scans WHERE organization_id = ${organizationId} AND admitted_at IS NOT NULL
+    ) AS running`;
 }
 
 /**
- * How many shares an organization has used, for a row with its `usage` (organization_usage) and its `running`, each joined by
- * LEFT JOIN. What is undecayed of the past and what runs now count alike.
+ * How many shares an organization has used, where its `usage` (organization_usage, by LEFT JOIN) and its `running` are at hand.
+ * What is left of the past and what runs now count alike.
  */
 export function sharesUsed(at: string, halfLifeMs: string): string {
   const past = decayed('usage.used_seconds', 'usage.updated_at', at, halfLifeMs);
-  return `floor((coalesce(${past}, 0) + coalesce(running.seconds, 0)) / ${shareSeconds})::bigint`;
+  return `floor((coalesce(${past}, 0) + running.seconds) / ${shareSeconds})::bigint`;
 }
 
 const chargeStatement: Statement = {
   name: 'charge-usage',
   text: `INSERT INTO organization_usage AS usage (organization_id, used_seconds, updated_at)
-    SELECT organizations.id, sum(greatest(extract(epoch FROM $3 - ended.admitted_at), 0)), $3
+    SELECT organizations.id, sum(greatest(date_part('epoch', $3 - ended.admitted_at), 0)), $3
     FROM unnest($1::uuid[], $2::timestamptz[]) AS ended (organization_id, admitted_at) JOIN organizations ON organizations.id = ended.organization_id
     GROUP BY organizations.id
     ON CONFLICT (organization_id) DO UPDATE SET
