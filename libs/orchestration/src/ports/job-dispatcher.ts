@@ -7,6 +7,8 @@ import type { FailureEvidence, FailureReason, ScanSource, ScanType } from '@clou
 export interface JobDispatcher {
   /** Which implementation this is, for logs. */
   readonly kind: 'kubernetes' | 'local';
+  /** Resolves when the platform answers; throws `unavailable` when it does not. */
+  ping(signal: AbortSignal): Promise<void>;
   /** Makes the Job, or finds it there already. Throws `unavailable` when a later try can succeed, `resource_exhausted` for a quota. */
   create(spec: JobSpec): Promise<JobHandle>;
   /** Those of the names that exist, read live, never from a cache; in requests for many at once where the platform has such. */
