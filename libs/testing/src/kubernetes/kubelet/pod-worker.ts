@@ -1,0 +1,194 @@
+import type { TimerClock } from '../../clock.ts';
+import { ContainerRefusal } from './container-runtime.ts';
+import type { ContainerEnd, ContainerLog, ContainerRuntime, RunningContainer } from './container-runtime.ts';
+import type { Container, ContainerState, Pod, PodStatus } from './kubernetes-types.ts';
+import { neverStarted, podStatus, timestamp } from './pod-status.ts';
+import type { PodTermination } from './pod-status.ts';
+
+export interface PodWorkerContext {
+  readonly runtime: ContainerRuntime;
+  readonly clock: TimerClock;
+  readonly report: (pod: Pod, status: PodStatus) => void;
+  /** Takes the pod out of the cluster, after what was reported of it. */
+  readonly remove: (pod: Pod) => void;
+}
+
+/** Milliseconds after which a container that cannot start is tried again; images double it up to the longest. */
+const retryMs = 10_000;
+const longestRetryMs = 300_000;
+/** Milliseconds for which a failed pull shows as such before it shows as backing off. */
+const pullErrorMs = 1000;
+
+/** Brings one pod from its first container to its end, whoever ends it, and reports each step. */
+export class PodWorker {
+  readonly #context: PodWorkerContext;
+  readonly #startTime: Date;
+  readonly #states = new Map<string, ContainerState>();
+  readonly #containers = new Map<string, RunningContainer>();
+  readonly #ending = new AbortController();
+  #pod: Pod;
+  #graceMs: number;
+  #termination: PodTermination | null = null;
+  #stopDeadline: () => void = () => undefined;
+  #isAbandoned = false;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(pod: Pod, context: PodWorkerContext) {
+    this.#pod = pod;
+    this.#context = context;
+    this.#startTime = context.clock.now();
+    this.#graceMs = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  begin(): void {
+    const { phase, containerStatuses = [] } = this.#pod.status ?? { phase: 'Pending' };
+    const wasStarted = containerStatuses.some(({ state }) => state.waiting === undefined);
+    for (const { name } of this.#pod.spec.containers) if (wasStarted) this.#states.set(name, neverStarted);
+    if (phase === 'Succeeded' || phase === 'Failed') return void this.update(this.#pod);
+    // Started by a kubelet that is no more: nobody can say how its containers ended.
+    if (wasStarted) return this.#progress();
+    this.#report();
+    this.#armDeadline();
+    this.#work = Promise.all(this.#pod.spec.containers.map((container) => this.#run(container)));
+    this.update(this.#pod);
+  }
+
+  /** What the cluster wants of it now. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    if (pod.metadata.deletionTimestamp === undefined) return;
+    const wasEnding = this.#ending.signal.aborted;
+    this.#end((pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
+    if (this.#hasEnded && !wasEnding) this.#context.remove(this.#pod);
+  }
+
+  /** Ends it for a reason of the node's own; nothing happens to a pod that has ended. */
+  terminate(termination: PodTermination, graceMs = this.#graceMs): void {
+    if (this.#hasEnded) return;
+    this.#termination ??= termination;
+    this.#end(graceMs);
+  }
+
+  /** The node is lost: nobody hears of it any more. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  /** Kills what runs of it and waits until it has ended. */
+  async stop(): Promise<void> {
+    this.#end(0);
+    await this.#work;
+  }
+
+  logOf(container: string): ContainerLog | null {
+    return this.#containers.get(container)?.log ?? null;
+  }
+
+  stateOf(container: string): ContainerState | null {
+    return this.#states.get(container) ?? null;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#pod.spec.containers.every(({ name }) => this.#states.get(name)?.terminated !== undefined);
+  }
+
+  async #run(container: Container): Promise<void> {
+    const running = await this.#start(container);
+    if (running !== null) {
+      const startedAt = timestamp(this.#context.clock.now());
+      this.#containers.set(container.name, running);
+      if (this.#ending.signal.aborted) running.kill(this.#graceMs);
+      this.#become(container, { running: { startedAt } });
+      this.#become(container, { terminated: this.#ended(await running.ended, startedAt) });
+    }
+  }
+
+  /** Null when it will never run. */
+  async #start(container: Container): Promise<RunningContainer | null> {
+    for (let waitMs = retryMs; !this.#ending.signal.aborted; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+      try {
+        return await this.#context.runtime.start(this.#pod, container);
+      } catch (error) {
+        const refusal = error instanceof ContainerRefusal ? error : new ContainerRefusal('CreateContainerError', String(error));
+        const { reason, message, exitCode, isFinal } = refusal;
+        if (isFinal) {
+          this.#become(container, { terminated: this.#ended({ exitCode, reason, message }, '1970-01-01T00:00:00Z') });
+          return null;
+        }
+        this.#become(container, { waiting: { reason, message } });
+        if (reason === 'ErrImagePull') {
+          await this.#pause(pullErrorMs);
+          const backOff = `Back-off pulling image ${JSON.stringify(container.image)}: ErrImagePull: ${message}`;
+          if (!this.#ending.signal.aborted) this.#become(container, { waiting: { reason: 'ImagePullBackOff', message: backOff } });
+        }
+        await this.#pause(reason === 'ErrImagePull' ? waitMs : retryMs);
+      }
+    }
+    this.#become(container, neverStarted);
+    return null;
+  }
+
+  #ended({ exitCode, reason, message }: ContainerEnd, startedAt: string): NonNullable<ContainerState['terminated']> {
+    return {
+      exitCode,
+      reason: reason ?? (exitCode === 0 ? 'Completed' : 'Error'),
+      ...(message !== undefined && { message }),
+      startedAt,
+      finishedAt: timestamp(this.#context.clock.now()),
+    };
+  }
+
+  #become(container: Container, state: ContainerState): void {
+    this.#states.set(container.name, state);
+    this.#progress();
+  }
+
+  #progress(): void {
+    this.#report();
+    if (!this.#hasEnded) return;
+    this.#stopDeadline();
+    if (this.#pod.metadata.deletionTimestamp !== undefined && !this.#isAbandoned) this.#context.remove(this.#pod);
+  }
+
+  #report(): void {
+    if (this.#isAbandoned) return;
+    const observed = { startTime: this.#startTime, states: this.#states, termination: this.#termination };
+    this.#context.report(this.#pod, podStatus(this.#pod, observed, this.#context.clock.now()));
+  }
+
+  #end(graceMs: number): void {
+    this.#graceMs = Math.min(graceMs, this.#graceMs);
+    this.#stopDeadline();
+    this.#ending.abort();
+    for (const container of this.#containers.values()) container.kill(this.#graceMs);
+  }
+
+  #armDeadline(): void {
+    const { activeDeadlineSeconds } = this.#pod.spec;
+    if (activeDeadlineSeconds === undefined) return;
+    const deadline = new Date(this.#startTime.getTime() + activeDeadlineSeconds * 1000);
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.#stopDeadline = this.#context.clock.at(deadline, () =>
+      this.terminate({ reason: 'DeadlineExceeded', message, isDisruption: false }),
+    );
+  }
+
+  /** Ends early when the pod is to end. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#ending;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const cancel = this.#context.clock.at(new Date(this.#context.clock.now().getTime() + ms), done);
+      signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+    });
+  }
+}

@@ -1,0 +1,126 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { containerEnvironment, expand, parseQuantity } from './container-environment.ts';
+import type { ReadData } from './container-environment.ts';
+import { ContainerRefusal } from './container-runtime.ts';
+import type { ContainerRuntime, RunningContainer } from './container-runtime.ts';
+import { KubernetesApiError } from './kubernetes-api.ts';
+import type { KubernetesApi } from './kubernetes-api.ts';
+import type { Container, Pod } from './kubernetes-types.ts';
+import { ProcessContainer } from './process-container.ts';
+
+/** What a container image comes to on this machine. */
+export interface ContainerImage {
+  /** What runs, before the arguments; a container's `command` takes its place. */
+  readonly entrypoint?: readonly string[];
+  /** Arguments of the entry point; a container's `args`, or its `command`, take their place. */
+  readonly cmd?: readonly string[];
+  /** Of the image; PATH and HOME of this process by default. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs; the pod's own temporary folder by default. */
+  readonly workingDir?: string;
+}
+
+/** Runs containers as processes. A pod has a folder with its volumes and the logs of its containers. */
+export class ProcessRuntime implements ContainerRuntime {
+  readonly folder: string;
+  readonly #api: KubernetesApi;
+  readonly #images: Readonly<Record<string, ContainerImage>>;
+
+  constructor(api: KubernetesApi, folder: string, images: Readonly<Record<string, ContainerImage>>) {
+    this.#api = api;
+    this.folder = folder;
+    this.#images = images;
+  }
+
+  async start(pod: Pod, container: Container): Promise<RunningContainer> {
+    const image = this.#pull(container.image);
+    const mounts = await this.#mount(pod, container);
+    const given = await containerEnvironment(pod, container, this.#readData(pod));
+    const environment = mapValues(given, (value) => inside(mounts, value));
+    const [program, ...args] = commandLine(image, container).map((word) => inside(mounts, expand(word, given)));
+    if (program === undefined) throw new ContainerRefusal('CreateContainerError', 'no command specified');
+    const limit = container.resources?.limits?.['memory'];
+    return await ProcessContainer.start({
+      program,
+      args,
+      environment: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...image.env, ...environment },
+      workingDir: inside(mounts, container.workingDir ?? image.workingDir ?? this.#podFolder(pod)),
+      logPath: join(this.#podFolder(pod), `${container.name}.log`),
+      memoryBytes: limit === undefined ? null : parseQuantity(limit),
+    });
+  }
+
+  async forget(pod: Pod): Promise<void> {
+    await rm(this.#podFolder(pod), { recursive: true, force: true });
+  }
+
+  #podFolder(pod: Pod): string {
+    return join(this.folder, pod.metadata.uid);
+  }
+
+  #pull(name: string): ContainerImage {
+    const image = this.#images[name];
+    if (image !== undefined) return image;
+    // The grammar of references has no upper case in a repository's name, no blanks and no empty parts.
+    const repository = name.replace(/@.*$/, '').replace(/:[\w.-]{1,128}$/, '');
+    if (!/^[\w.:/-]+$/.test(repository) || /[A-Z]/.test(repository.replace(/^[^/]+[.:][^/]*\//, '')) || /\/\/|[/:]$/.test(repository)) {
+      const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": invalid reference format`;
+      throw new ContainerRefusal('InvalidImageName', message);
+    }
+    const message = `failed to pull and unpack image "${name}": failed to resolve reference "${name}": ${name}: not found`;
+    throw new ContainerRefusal('ErrImagePull', message);
+  }
+
+  /** The folder behind each mount path of the container. */
+  async #mount(pod: Pod, container: Container): Promise<ReadonlyMap<string, string>> {
+    const mounts = new Map<string, string>();
+    await mkdir(this.#podFolder(pod), { recursive: true });
+    for (const { name, mountPath, subPath = '' } of container.volumeMounts ?? []) {
+      const volume = pod.spec.volumes?.find((candidate) => candidate.name === name);
+      const folder = join(this.#podFolder(pod), 'volumes', name);
+      await mkdir(join(folder, subPath), { recursive: true });
+      if (volume?.secret !== undefined) {
+        const { secretName, optional = false } = volume.secret;
+        const data = await this.#readData(pod)('secrets', secretName);
+        if (data === null && !optional) throw new ContainerRefusal('CreateContainerConfigError', `secret "${secretName}" not found`);
+        for (const [key, value] of Object.entries(data ?? {})) await writeFile(join(folder, key), value, { mode: 0o600 });
+      } else if (volume?.emptyDir === undefined) {
+        throw new ContainerRefusal('CreateContainerError', `volume "${name}" is neither an emptyDir nor a secret`);
+      }
+      mounts.set(mountPath, join(folder, subPath));
+    }
+    return mounts;
+  }
+
+  #readData(pod: Pod): ReadData {
+    return async (kind, name) => {
+      try {
+        const path = `/api/v1/namespaces/${pod.metadata.namespace}/${kind}/${name}`;
+        const { data = {} } = await this.#api.get<{ readonly data?: Readonly<Record<string, string>> }>(path);
+        return kind === 'secrets' ? mapValues(data, (value) => Buffer.from(value, 'base64').toString('utf8')) : data;
+      } catch (error) {
+        if (error instanceof KubernetesApiError && error.status === 404) return null;
+        throw error;
+      }
+    };
+  }
+}
+
+/** Which of the image's and the container's words run (Kubernetes, "Define a Command and Arguments for a Container"). */
+function commandLine({ entrypoint = [], cmd = [] }: ContainerImage, { command, args }: Container): readonly string[] {
+  if (command !== undefined) return [...command, ...(args ?? [])];
+  return [...entrypoint, ...(args ?? cmd)];
+}
+
+/** Nothing can be mounted, so what names a path under a mount is made to name the folder behind it. */
+function inside(mounts: ReadonlyMap<string, string>, text: string): string {
+  for (const [mountPath, folder] of mounts) {
+    if (text === mountPath || text.startsWith(`${mountPath}/`)) return folder + text.slice(mountPath.length);
+  }
+  return text;
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
