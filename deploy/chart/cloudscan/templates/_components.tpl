@@ -1,0 +1,41 @@
+{{/*
+The processes of the system: what each serves, beside the ops port that all have, and what it calls. Deployments, Services,
+NetworkPolicies, disruption budgets and autoscalers come from this table. A new process is an entry here, one under
+`components` in values.yaml, and its environment in _environment.tpl.
+
+  serves    port numbers by name
+  calls     ports by the component that serves them
+  backends  database, redis, kubernetes: what it reaches outside of this table
+*/}}
+{{- define "cloudscan.components" -}}
+api-grpc:
+  serves: { grpc: 9999 }
+  calls: { storage: [grpc] }
+  backends: [database, redis]
+api-http:
+  serves: { http: 8081 }
+  calls: { api-grpc: [grpc], storage: [grpc] }
+  backends: [database, redis]
+dispatcher:
+  serves: {}
+  calls: {}
+  backends: [database, redis, kubernetes]
+sweeper:
+  serves: {}
+  calls: { storage: [grpc] }
+  backends: [database, redis, kubernetes]
+storage:
+  serves: { grpc: 8082, http: 8083 }
+  calls: {}
+  backends: [database]
+{{- end }}
+
+{{/* What a runner calls: no more than this, DNS and `runner.egress`. */}}
+{{- define "cloudscan.runnerCalls" -}}
+api-grpc: [grpc]
+storage: [http]
+{{- end }}
+
+{{- define "cloudscan.opsPort" -}}
+9090
+{{- end }}

@@ -1,0 +1,190 @@
+{{/* The whole environment of a component, as its src/config.ts reads it. Takes root and name. */}}
+{{- define "cloudscan.environment" -}}
+{{- include "cloudscan.environment.common" .root }}
+{{- include (printf "cloudscan.environment.%s" .name) .root }}
+{{- range $name, $value := (index .root.Values.components .name).env }}
+- { name: {{ $name }}, value: {{ $value | quote }} }
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.common" -}}
+- { name: LOG_LEVEL, value: {{ .Values.logLevel | quote }} }
+- { name: METRICS_HOST, value: 0.0.0.0 }
+- { name: METRICS_PORT, value: {{ include "cloudscan.opsPort" . | quote }} }
+{{- end }}
+
+{{- define "cloudscan.environment.api-grpc" }}
+- { name: GRPC_HOST, value: 0.0.0.0 }
+- { name: GRPC_PORT, value: "9999" }
+{{- include "cloudscan.environment.unguarded" . }}
+{{- include "cloudscan.environment.database" (dict "root" . "login" "orchestrator") }}
+{{- include "cloudscan.environment.redis" . }}
+{{- include "cloudscan.environment.storageClient" . }}
+{{- include "cloudscan.environment.admission" . }}
+- { name: JOB_BACKOFF_LIMIT, value: {{ .Values.runner.retries | quote }} }
+{{- end }}
+
+{{- define "cloudscan.environment.api-http" }}
+- { name: HTTP_HOST, value: 0.0.0.0 }
+- { name: HTTP_PORT, value: "8081" }
+{{- include "cloudscan.environment.database" (dict "root" . "login" "orchestrator") }}
+{{- include "cloudscan.environment.redis" . }}
+{{- include "cloudscan.environment.storageClient" . }}
+{{- include "cloudscan.environment.orchestratorClient" . }}
+{{- end }}
+
+{{- define "cloudscan.environment.dispatcher" }}
+{{- include "cloudscan.environment.sweeper" . }}
+{{- include "cloudscan.environment.runnerTokens" . }}
+{{- end }}
+
+{{- define "cloudscan.environment.sweeper" }}
+{{- include "cloudscan.environment.database" (dict "root" . "login" "orchestrator") }}
+{{- include "cloudscan.environment.redis" . }}
+{{- include "cloudscan.environment.storageClient" . }}
+{{- include "cloudscan.environment.admission" . }}
+{{- include "cloudscan.environment.jobs" . }}
+{{- end }}
+
+{{- define "cloudscan.environment.storage" }}
+- { name: STORAGE_BACKEND, value: filesystem }
+- { name: STORAGE_DATA_DIR, value: /var/lib/cloudscan }
+- { name: STORAGE_GRPC_HOST, value: 0.0.0.0 }
+- { name: STORAGE_GRPC_PORT, value: "8082" }
+- { name: STORAGE_HTTP_HOST, value: 0.0.0.0 }
+- { name: STORAGE_HTTP_PORT, value: "8083" }
+- { name: STORAGE_PUBLIC_URL, value: {{ include "cloudscan.storageUrl" . | quote }} }
+- name: STORAGE_SIGNING_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.storage.signingKey.existingSecret }}, key: {{ .Values.storage.signingKey.key }} }
+- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | quote }} }
+{{- include "cloudscan.environment.unguarded" . }}
+{{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
+{{- end }}
+
+{{/* These ports know no authentication yet: the NetworkPolicies guard them. */}}
+{{- define "cloudscan.environment.unguarded" }}
+- { name: AUTH_MODE, value: disabled }
+- { name: AUTH_DISABLED_ALLOW_NON_LOOPBACK, value: "true" }
+{{- end }}
+
+{{/* Takes root and login: one of the keys of database.logins. */}}
+{{- define "cloudscan.environment.database" }}
+{{- $database := .root.Values.database }}
+{{- $login := index $database.logins .login }}
+- { name: DB_HOST, value: {{ include "cloudscan.databaseHost" .root | quote }} }
+- { name: DB_PORT, value: {{ .root.Values.postgresql.enabled | ternary 5432 $database.port | quote }} }
+- { name: DB_NAME, value: {{ $database.name | quote }} }
+- { name: DB_SSLMODE, value: {{ .root.Values.postgresql.enabled | ternary "disable" $database.sslMode }} }
+- { name: DB_MAX_CONNS, value: {{ $database.maxConnections | quote }} }
+- { name: DB_MIN_CONNS, value: {{ $database.minConnections | quote }} }
+- name: DB_USER
+  valueFrom:
+    secretKeyRef: { name: {{ $login.existingSecret }}, key: username }
+- name: DB_PASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ $login.existingSecret }}, key: password }
+{{- include "cloudscan.environment.ca" .root }}
+{{- end }}
+
+{{/* Node.js reads it itself, for every TLS connection. */}}
+{{- define "cloudscan.environment.ca" }}
+{{- if .Values.trustedCa.existingSecret }}
+- { name: NODE_EXTRA_CA_CERTS, value: {{ include "cloudscan.caFolder" . }}/{{ .Values.trustedCa.key }} }
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.redis" }}
+{{- with include "cloudscan.redisHost" . }}
+- { name: REDIS_HOST, value: {{ . | quote }} }
+- { name: REDIS_PORT, value: {{ $.Values.redis.enabled | ternary 6379 $.Values.redis.port | quote }} }
+- { name: REDIS_DB, value: {{ $.Values.redis.database | quote }} }
+- { name: REDIS_TLS, value: {{ and $.Values.redis.tls (not $.Values.redis.enabled) | quote }} }
+{{- with $.Values.redis.existingSecret }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ . }}, key: password }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.storageClient" }}
+- { name: STORAGE_SERVICE_ENDPOINT, value: {{ printf "%s-storage.%s.svc:8082" (include "cloudscan.fullname" .) .Release.Namespace | quote }} }
+{{- end }}
+
+{{- define "cloudscan.environment.orchestratorClient" }}
+- { name: ORCHESTRATOR_ENDPOINT, value: {{ printf "%s-api-grpc.%s.svc:9999" (include "cloudscan.fullname" .) .Release.Namespace | quote }} }
+{{- end }}
+
+{{/* Every process that admits is told the same. */}}
+{{- define "cloudscan.environment.admission" }}
+{{- with .Values.admission }}
+- { name: MAX_RUNNING_SCANS, value: {{ .maxRunningScans | quote }} }
+- { name: MAX_RUNNING_SCANS_PER_ORGANIZATION, value: {{ .maxRunningScansPerOrganization | quote }} }
+- { name: MAX_QUEUED_SCANS_PER_ORGANIZATION, value: {{ .maxQueuedScansPerOrganization | quote }} }
+{{- end }}
+{{- end }}
+
+{{/* How runs become Jobs; dispatcher and sweeper are told the same. */}}
+{{- define "cloudscan.environment.jobs" }}
+{{- include "cloudscan.environment.orchestratorClient" . }}
+- { name: JOB_DISPATCHER, value: kubernetes }
+- { name: KUBE_IN_CLUSTER, value: "true" }
+- { name: KUBE_NAMESPACE, value: {{ include "cloudscan.runnerNamespace" . }} }
+- { name: KUBE_SERVICE_ACCOUNT, value: {{ include "cloudscan.fullname" . }}-runner }
+{{- with .Values.runner }}
+- { name: JOB_BACKOFF_LIMIT, value: {{ .retries | quote }} }
+- { name: JOB_DEADLINE_SECONDS, value: {{ .deadlineSeconds | quote }} }
+- { name: JOB_TTL_SECONDS, value: {{ .ttlSecondsAfterFinished | quote }} }
+- { name: DOWNLOAD_TIMEOUT, value: {{ .downloadTimeoutSeconds | quote }} }
+- { name: RUNNER_IMAGE, value: {{ .image | default (include "cloudscan.image" (dict "root" $ "name" "runner")) | quote }} }
+- { name: RUNNER_IMAGE_PULL_POLICY, value: {{ $.Values.image.pullPolicy }} }
+- { name: RUNNER_REQUESTS_CPU, value: {{ .resources.requests.cpu | quote }} }
+- { name: RUNNER_REQUESTS_MEMORY, value: {{ .resources.requests.memory | quote }} }
+- { name: RUNNER_LIMITS_MEMORY, value: {{ .resources.limits.memory | quote }} }
+{{- with .resources.limits.cpu }}
+- { name: RUNNER_LIMITS_CPU, value: {{ . | quote }} }
+{{- end }}
+- { name: RUNNER_WORK_SIZE, value: {{ .workSize | quote }} }
+{{- range $variable, $value := dict
+  "RUNNER_IMAGE_PULL_SECRETS" (include "cloudscan.pullSecretNames" $)
+  "RUNNER_NODE_SELECTOR" (include "cloudscan.pairs" .nodeSelector)
+  "RUNNER_TOLERATIONS" (.tolerations | empty | ternary "" (toJson .tolerations))
+  "RUNNER_PRIORITY_CLASS" .priorityClass
+  "RUNNER_RUNTIME_CLASS" .runtimeClass
+  "RUNNER_QUEUE" .queue
+  "RUNNER_SECRET_NAME" .existingSecret
+  "RUNNER_PASS_ENV" (keys .env | sortAlpha | join ",")
+}}
+{{- with $value }}
+- { name: {{ $variable }}, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+{{- range $variable, $value := .env }}
+- { name: {{ $variable }}, value: {{ $value | quote }} }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What signs the tokens of runners, and what tells them from others. */}}
+{{- define "cloudscan.environment.runnerTokens" }}
+{{- with .Values.runner.tokenKey }}
+{{- if .existingSecret }}
+- name: RUNNER_TOKEN_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.pullSecretNames" -}}
+{{- $names := list }}
+{{- range .Values.image.pullSecrets }}{{ $names = append $names .name }}{{ end }}
+{{- join "," $names }}
+{{- end }}
+
+{{- define "cloudscan.pairs" -}}
+{{- $pairs := list }}
+{{- range $key, $value := . }}{{ $pairs = append $pairs (printf "%s=%s" $key $value) }}{{ end }}
+{{- join "," $pairs }}
+{{- end }}
