@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** Milliseconds until it gives up; 10,000 by default. */
+  /** Milliseconds until it gives up; 30,000 by default. */
   readonly timeoutMs?: number;
   /** Milliseconds between two looks; 20 by default. */
   readonly intervalMs?: number;
