@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import test from 'ava';
 import { parseEndpoint, readStorageEndpoint } from './endpoint.ts';
 import { ConfigError, readConfig } from './env.ts';
+import { recordingEnvironment } from './recording-environment.ts';
 import { Secret } from './secret.ts';
 
 test('reads typed values and falls back where a variable is absent or empty', (t) => {
@@ -44,6 +45,12 @@ test('a secret shows itself to nobody who does not ask', (t) => {
   for (const shown of [String(secret), JSON.stringify({ secret }), inspect({ secret }), `${secret}`])
     t.false(shown.includes('hunter2'), shown);
   t.is(secret.reveal(), 'hunter2');
+});
+
+test('notes which variables a reader asks for, set or not', (t) => {
+  const { env, names } = recordingEnvironment({ STORAGE_SERVICE_HOST: 'storage', OTHER: 'x' });
+  t.deepEqual(readConfig(env, readStorageEndpoint), { host: 'storage', port: 8082 });
+  t.deepEqual([...names].toSorted(), ['STORAGE_SERVICE_ENDPOINT', 'STORAGE_SERVICE_HOST', 'STORAGE_SERVICE_PORT']);
 });
 
 test('reads the storage endpoint from each of its names', (t) => {

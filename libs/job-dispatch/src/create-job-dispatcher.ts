@@ -29,6 +29,7 @@ export async function createJobDispatcher(
   config: JobDispatchConfig,
   { localJobs, clock, database, log }: JobDispatchParts,
 ): Promise<JobPlatform> {
+  if (config.kind === 'kubernetes') throw new Error('not yet');
   const { local, runner } = config;
   const jobs = new LocalJobDispatcher(localJobs, clock, { ...local, runner, database, log });
   return {

@@ -76,6 +76,10 @@ export class LocalJobDispatcher implements JobDispatcher {
     await access(this.#options.workRoot, constants.W_OK);
   }
 
+  async ping(): Promise<void> {
+    await this.#jobs.findMany(scope, []);
+  }
+
   async create(spec: JobSpec): Promise<JobHandle> {
     const { scanId, organizationId, attempt } = spec;
     const jobName = jobNameOf(scanId, attempt);

@@ -15,3 +15,9 @@ export function parseMemoryQuantity(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)(|k|M|G|T|Ki|Mi|Gi|Ti)$/.exec(text);
   return match === null ? null : Math.ceil(Number(match[1]) * units[match[2]!]!);
 }
+
+/** Cores of a Kubernetes CPU quantity such as `500m` or `1.5`; null when the text is not one. */
+export function parseCpuQuantity(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(text);
+  return match === null ? null : Number(match[1]) / (match[2] === 'm' ? 1000 : 1);
+}
