@@ -25,17 +25,19 @@ export interface JobPlatform {
   stop(): Promise<void>;
 }
 
-export async function createJobDispatcher(
-  config: JobDispatchConfig,
-  { localJobs, clock, database, log }: JobDispatchParts,
-): Promise<JobPlatform> {
-  if (config.kind === 'kubernetes') throw new Error('not yet');
-  const { local, runner } = config;
-  const jobs = new LocalJobDispatcher(localJobs, clock, { ...local, runner, database, log });
+/** Loads what speaks to a cluster only where there is one: a client of Kubernetes is large. */
+export async function createJobDispatcher(config: JobDispatchConfig, parts: JobDispatchParts): Promise<JobPlatform> {
+  const { localJobs, clock, database, log, actor } = parts;
+  const { runner } = config;
+  if (config.kind === 'kubernetes') {
+    const { createKubernetesPlatform } = await import('./kubernetes/platform.ts');
+    return { ...createKubernetesPlatform(config.kubernetes, { runner, clock, log, actor }), preempt: null };
+  }
+  const jobs = new LocalJobDispatcher(localJobs, clock, { ...config.local, runner, database, log });
   return {
     jobs,
     prepare: () => jobs.prepare(),
-    preempt: local.stopRunsOnExit ? () => jobs.preemptAll() : null,
+    preempt: config.local.stopRunsOnExit ? () => jobs.preemptAll() : null,
     stop: () => Promise.resolve(),
   };
 }

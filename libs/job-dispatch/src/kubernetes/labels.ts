@@ -13,6 +13,8 @@ export const labelNames = {
   attempt: 'cloudscan.io/attempt',
   /** `true` once the end of the Job is in the database. */
   recorded: 'cloudscan.io/recorded',
+  /** On a Secret: `true` once its Job owns it. */
+  owned: 'cloudscan.io/owned',
   /** Set on pods by the Job controller. */
   jobName: 'batch.kubernetes.io/job-name',
 } as const;
@@ -24,6 +26,14 @@ export const managedSelector = `${labelNames.managedBy}=${manager}`;
 
 /** What this system made and whose end is not recorded: what a watch follows. */
 export const unrecordedSelector = `${managedSelector},${labelNames.recorded}!=true`;
+
+/** Secrets that no Job owns yet. */
+export const unownedSelector = `${managedSelector},!${labelNames.owned}`;
+
+/** What belongs to the attempts of these scans. */
+export function scansSelector(scanIds: readonly string[]): string {
+  return `${managedSelector},${labelNames.scanId} in (${scanIds.join(',')})`;
+}
 
 /** The labels of a run's Job, pod and Secret. Ids are whole: the longest has 36 of the 63 characters that a value may have. */
 export function labelsOf({ scanId, organizationId, projectId, attempt }: JobSpec): Record<string, string> {

@@ -8,6 +8,8 @@ import type { Resource, WireList } from './resources.ts';
 /** Objects in one page of a listing. */
 const pageSize = 500;
 
+export type Selector = { readonly labelSelector: string } | { readonly fieldSelector: string };
+
 /**
  * The resources of one namespace. What is not there is null or false; every other failure is a DomainError, sorted by
  * {@link domainErrorOf}.
@@ -33,11 +35,11 @@ export class NamespaceApi {
   }
 
   /** In pages, so that neither side holds all of them. */
-  async *list<T>(resource: Resource, labelSelector: string): AsyncGenerator<T> {
+  async *list<T>(resource: Resource, selector: Selector): AsyncGenerator<T, void> {
     const path = resourcePath(resource, this.namespace);
     let token: string | undefined;
     do {
-      const query = { labelSelector, limit: pageSize, continue: token };
+      const query = { ...selector, limit: pageSize, continue: token };
       const page = await this.#translated({ verb: 'list', resource }, () => this.#client.json<WireList<T>>({ method: 'GET', path, query }));
       yield* page.items;
       token = page.metadata.continue || undefined;

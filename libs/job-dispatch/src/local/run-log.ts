@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { redactSecrets } from '@cloudscan/telemetry';
+import { redactedTail } from '../log-tail.ts';
 
 /** Bytes read beyond what is asked for, so that a secret that begins before the cut is recognised as one. */
 const redactionMarginBytes = 4096;
@@ -7,7 +7,7 @@ const redactionMarginBytes = 4096;
 /** The end of a log file with its secrets hidden, at most `maxBytes` of UTF-8 without NUL, which PostgreSQL refuses; empty when there is no file. */
 export function readLogTail(path: string, maxBytes: number): string {
   const tail = withFile(path, 'r', (file) => readEnd(file, maxBytes + redactionMarginBytes));
-  return tail === null ? '' : lastBytes(redactSecrets(tail.toString('utf8').replaceAll('\0', '')), maxBytes);
+  return tail === null ? '' : redactedTail(tail.toString('utf8'), maxBytes);
 }
 
 /** Cuts a log that has grown over `maxBytes` down to its last tenth: a runner that floods it must not fill the disk. */
@@ -24,15 +24,6 @@ function readEnd(file: number, maxBytes: number): Buffer {
   const { size } = fstatSync(file);
   const buffer = Buffer.alloc(Math.min(size, maxBytes));
   return buffer.subarray(0, readSync(file, buffer, 0, buffer.length, size - buffer.length));
-}
-
-function lastBytes(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= maxBytes) return text;
-  let start = bytes.length - maxBytes;
-  // Not in the middle of a character: UTF-8 continues with 10xxxxxx.
-  while (start < bytes.length && (bytes[start]! & 0xc0) === 0x80) start += 1;
-  return bytes.toString('utf8', start);
 }
 
 function withFile<T>(path: string, flags: string, use: (file: number) => T): T | null {
