@@ -2,8 +2,12 @@ import type { Container, Pod } from './kubernetes-types.ts';
 
 /** What a kubelet runs containers with. */
 export interface ContainerRuntime {
-  /** Throws {@link ContainerRefusal} when it cannot be started (yet). */
-  start(pod: Pod, container: Container): Promise<RunningContainer>;
+  /**
+   * Throws {@link ContainerRefusal} when it cannot be started (yet).
+   *
+   * @param signal aborts when the pod is to end: nobody waits for its start any more
+   */
+  start(pod: Pod, container: Container, signal: AbortSignal): Promise<RunningContainer>;
   /** The pod is gone from the cluster: removes its logs and volumes. */
   forget(pod: Pod): Promise<void>;
 }

@@ -78,8 +78,8 @@ export interface PodCondition {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly lastProbeTime: null;
   readonly lastTransitionTime: string;
-  readonly reason?: string;
-  readonly message?: string;
+  readonly reason?: string | null;
+  readonly message?: string | null;
 }
 
 /** Exactly one of the three. Times are RFC 3339 in whole seconds. */
@@ -116,6 +116,8 @@ export interface PodStatus {
   readonly conditions?: readonly PodCondition[];
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly hostIP?: string;
+  readonly hostIPs?: readonly { readonly ip: string }[];
   readonly podIP?: string;
+  readonly podIPs?: readonly { readonly ip: string }[];
   readonly startTime?: string;
 }

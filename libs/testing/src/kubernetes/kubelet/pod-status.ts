@@ -29,17 +29,17 @@ export function podStatus(pod: Pod, observed: PodObservation, now: Date): PodSta
   );
   const phase = podPhase(containerStatuses, observed);
   const hasEnded = phase === 'Succeeded' || phase === 'Failed';
-  const wasStarted = containerStatuses.some(({ state }) => state.waiting === undefined);
+  const wasStarted = containerStatuses.some(({ containerID }) => containerID !== undefined);
   return {
     phase,
-    ...(phase === 'Failed' && observed.termination !== null && pick(observed.termination)),
+    ...(phase === 'Failed' && observed.termination !== null && whyOf(observed.termination)),
     conditions: podConditions(pod, { phase, hasEnded, wasStarted, containerStatuses }, observed, now),
     containerStatuses,
     hostIP,
     ...(wasStarted && { podIP: hostIP, podIPs: [{ ip: hostIP }] }),
     hostIPs: [{ ip: hostIP }],
     startTime: timestamp(observed.startTime),
-  } as PodStatus;
+  };
 }
 
 function podPhase(statuses: readonly ContainerStatus[], { termination }: PodObservation): PodStatus['phase'] {
@@ -64,7 +64,7 @@ function podConditions(pod: Pod, summary: Summary, { termination }: PodObservati
     : unready.length === 0
       ? { status: 'True' as const }
       : { status: 'False' as const, reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
-  const current: readonly Omit<PodCondition, 'lastProbeTime' | 'lastTransitionTime'>[] = [
+  const current: readonly Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>[] = [
     ...(hasEnded && termination?.isDisruption === true
       ? [{ type: 'DisruptionTarget', status: 'True' as const, reason: 'TerminationByKubelet', message: termination.message }]
       : []),
@@ -74,7 +74,14 @@ function podConditions(pod: Pod, summary: Summary, { termination }: PodObservati
     { type: 'ContainersReady', ...readiness },
     { type: 'PodScheduled', status: 'True' },
   ];
-  return current.map((condition) => ({ ...condition, lastProbeTime: null, lastTransitionTime: transitionTime(pod, condition, now) }));
+  // Conditions are merged by type, so that those of others stay; a word of ours that holds no longer has to be taken away.
+  return current.map((condition) => ({
+    reason: null,
+    message: null,
+    ...condition,
+    lastProbeTime: null,
+    lastTransitionTime: transitionTime(pod, condition, now),
+  }));
 }
 
 /** A condition keeps its time while its status stays the same. */
@@ -85,7 +92,8 @@ function transitionTime(pod: Pod, { type, status }: Pick<PodCondition, 'type' | 
 
 function containerStatus(pod: Pod, name: string, image: string, state: ContainerState): ContainerStatus {
   const isRunning = state.running !== undefined;
-  const containerID = state.waiting === undefined ? containerId(pod, name) : undefined;
+  const wasStarted = state.waiting === undefined && state !== neverStarted;
+  const containerID = wasStarted ? `process://${pod.metadata.uid}-${name}` : undefined;
   return {
     name,
     state: state.terminated === undefined || containerID === undefined ? state : { terminated: { ...state.terminated, containerID } },
@@ -99,10 +107,6 @@ function containerStatus(pod: Pod, name: string, image: string, state: Container
   };
 }
 
-function containerId(pod: Pod, container: string): string {
-  return `process://${pod.metadata.uid}-${container}`;
-}
-
 /** What becomes of a container that was never started when its pod ends, as the kubelet puts it. */
 export const neverStarted: ContainerState = {
   terminated: {
@@ -114,7 +118,7 @@ export const neverStarted: ContainerState = {
   },
 };
 
-function pick({ reason, message }: PodTermination): Pick<PodTermination, 'reason' | 'message'> {
+function whyOf({ reason, message }: PodTermination): Pick<PodTermination, 'reason' | 'message'> {
   return { reason, message };
 }
 

@@ -4,6 +4,7 @@ import type { ContainerEnd, ContainerLog, ContainerRuntime, RunningContainer } f
 import type { Container, ContainerState, Pod, PodStatus } from './kubernetes-types.ts';
 import { neverStarted, podStatus, timestamp } from './pod-status.ts';
 import type { PodTermination } from './pod-status.ts';
+import { pause } from './pause.ts';
 
 export interface PodWorkerContext {
   readonly runtime: ContainerRuntime;
@@ -111,7 +112,7 @@ export class PodWorker {
   async #start(container: Container): Promise<RunningContainer | null> {
     for (let waitMs = retryMs; !this.#ending.signal.aborted; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
-        return await this.#context.runtime.start(this.#pod, container);
+        return await this.#context.runtime.start(this.#pod, container, this.#ending.signal);
       } catch (error) {
         const refusal = error instanceof ContainerRefusal ? error : new ContainerRefusal('CreateContainerError', String(error));
         const { reason, message, exitCode, isFinal } = refusal;
@@ -179,16 +180,6 @@ export class PodWorker {
 
   /** Ends early when the pod is to end. */
   #pause(ms: number): Promise<void> {
-    const { signal } = this.#ending;
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const cancel = this.#context.clock.at(new Date(this.#context.clock.now().getTime() + ms), done);
-      signal.addEventListener('abort', done, { once: true });
-      function done(): void {
-        cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-    });
+    return pause(this.#context.clock, ms, this.#ending.signal);
   }
 }

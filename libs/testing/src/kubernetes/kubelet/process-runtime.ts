@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { containerEnvironment, expand, parseQuantity } from './container-environment.ts';
@@ -45,7 +46,7 @@ export class ProcessRuntime implements ContainerRuntime {
       program,
       args,
       environment: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...image.env, ...environment },
-      workingDir: inside(mounts, container.workingDir ?? image.workingDir ?? this.#podFolder(pod)),
+      workingDir: this.#workingDir(pod, inside(mounts, container.workingDir ?? image.workingDir ?? '')),
       logPath: join(this.#podFolder(pod), `${container.name}.log`),
       memoryBytes: limit === undefined ? null : parseQuantity(limit),
     });
@@ -53,6 +54,11 @@ export class ProcessRuntime implements ContainerRuntime {
 
   async forget(pod: Pod): Promise<void> {
     await rm(this.#podFolder(pod), { recursive: true, force: true });
+  }
+
+  /** A folder of the image alone is not on this machine. */
+  #workingDir(pod: Pod, wanted: string): string {
+    return wanted !== '' && existsSync(wanted) ? wanted : this.#podFolder(pod);
   }
 
   #podFolder(pod: Pod): string {

@@ -5,7 +5,8 @@ import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerEnd, ContainerLog, ContainerRuntime, RunningContainer } from './container-runtime.ts';
 import { Kubelet } from './kubelet.ts';
 import type { KubeletOptions } from './kubelet.ts';
-import type { Pod } from './kubernetes-types.ts';
+import type { Container, Pod } from './kubernetes-types.ts';
+import { pause } from './pause.ts';
 
 /** What becomes of the containers of one pod. */
 export interface PodScript {
@@ -52,9 +53,9 @@ class ScriptedRuntime implements ContainerRuntime {
     this.#clock = clock;
   }
 
-  async start(pod: Pod): Promise<RunningContainer> {
+  async start(pod: Pod, _container: Container, signal: AbortSignal): Promise<RunningContainer> {
     const script = this.#script(pod);
-    if (script.startAfterMs !== undefined && script.startAfterMs > 0) await pause(this.#clock, script.startAfterMs);
+    if (script.startAfterMs !== undefined && script.startAfterMs > 0) await pause(this.#clock, script.startAfterMs, signal);
     if (script.refusal !== undefined) throw new ContainerRefusal(script.refusal.reason, script.refusal.message);
     return new ScriptedContainer(script, this.#clock);
   }
@@ -116,8 +117,4 @@ class ScriptedContainer implements RunningContainer {
 
 function after(clock: TimerClock, ms: number): Date {
   return new Date(clock.now().getTime() + ms);
-}
-
-function pause(clock: TimerClock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.at(after(clock, ms), resolve));
 }

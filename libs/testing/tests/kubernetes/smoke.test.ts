@@ -1,0 +1,21 @@
+import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { ScriptedKubelet } from '../../src/kubernetes/kubelet/scripted-kubelet.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import { execFileSync } from 'node:child_process';
+test('smoke', async (t) => {
+  const cluster = await testCluster(t);
+  const kubelet = await ScriptedKubelet.start(cluster, () => ({ run: 500, log: 'hello\nworld\n' }));
+  t.teardown(() => kubelet.stop());
+  const k = (...args: string[]) => execFileSync('kubectl', ['--kubeconfig', cluster.kubeconfigPath, ...args], { encoding: 'utf8', input: '' });
+  t.log(k('create', '-f', '/tmp/jobA.yaml', '--validate=false'));
+  await new Promise((r) => setTimeout(r, 300));
+  t.log(k('get', 'jobs,pods', '-o', 'wide'));
+  await new Promise((r) => setTimeout(r, 2000));
+  t.log(k('get', 'jobs,pods,nodes', '-o', 'wide'));
+  t.log(k('describe', 'job', 'hello'));
+  t.log(k('get', 'job', 'hello', '-o', 'yaml'));
+  t.log(k('logs', 'job/hello'));
+  t.log(k('delete', 'job', 'hello'));
+  t.log(k('get', 'jobs,pods', '-o', 'wide'));
+});
