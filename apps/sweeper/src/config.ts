@@ -4,6 +4,7 @@ import { readAdmissionLimits, readConfig } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
+import type { FailureReason } from '@cloudscan/domain';
 import { readJobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { JobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { AdmissionLimits, SweepPolicy } from '@cloudscan/orchestration';
@@ -52,13 +53,26 @@ export function loadConfig(env: Environment): SweeperConfig {
         dispatchGraceMs: seconds(reader, 'SWEEP_DISPATCH_GRACE_SECONDS', 15, 3600),
         endGraceMs: seconds(reader, 'SWEEP_END_GRACE_SECONDS', 3, 3600),
         deadlineMs: jobs.runner.deadlineSeconds * 1000 + deadlineSlackMs,
+        blockageGraceMs: readBlockageGraces(reader),
       },
-      sweepIntervalMs: seconds(reader, 'SWEEP_INTERVAL_SECONDS', 2, 3600),
+      // What changes is heard of at once; a pass finds what nothing was heard of.
+      sweepIntervalMs: seconds(reader, 'SWEEP_INTERVAL_SECONDS', jobs.kind === 'kubernetes' ? 30 : 2, 3600),
       collectIntervalMs: seconds(reader, 'COLLECT_INTERVAL_SECONDS', 30, 86_400),
       pendingTtlMs: reader.integer('PENDING_SCAN_TTL_HOURS', 24, { min: 1, max: 8760 }) * hourMs,
       concurrency: reader.integer('SWEEPER_CONCURRENCY', 4, { min: 1, max: 1000 }),
     };
   });
+}
+
+/** How long a Job may be unable to start, by what it would fail with: a cluster that grows takes minutes to find a place. */
+function readBlockageGraces(reader: EnvReader): (reason: FailureReason) => number {
+  const imagePullMs = seconds(reader, 'IMAGE_PULL_GRACE_SECONDS', 120, 86_400);
+  const unschedulableMs = seconds(reader, 'UNSCHEDULABLE_GRACE_SECONDS', 300, 86_400);
+  const startErrorMs = seconds(reader, 'START_ERROR_GRACE_SECONDS', 60, 86_400);
+  return (reason) => {
+    if (reason === 'image_pull') return imagePullMs;
+    return reason === 'unschedulable' || reason === 'quota' ? unschedulableMs : startErrorMs;
+  };
 }
 
 function seconds(reader: EnvReader, name: string, fallback: number, max: number): number {

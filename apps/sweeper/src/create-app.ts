@@ -2,7 +2,8 @@ import { systemScope } from '@cloudscan/auth';
 import { createCaching } from '@cloudscan/cache';
 import type { Caching } from '@cloudscan/cache';
 import { Database, Lease, lockIds, orchestratorRoles } from '@cloudscan/database';
-import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
+import { createJobDispatcher } from '@cloudscan/job-dispatch';
+import type { JobPlatform } from '@cloudscan/job-dispatch';
 import { deleteArtifactsOfScan } from '@cloudscan/orchestration';
 import type { JobDispatcher, StorageClient } from '@cloudscan/orchestration';
 import { OpsServer, PeriodicTask, Shutdown } from '@cloudscan/process';
@@ -18,6 +19,11 @@ import { Sweeper } from './sweeper.ts';
 
 const service = 'cloudscan-sweeper';
 const dayMs = 86_400_000;
+/**
+ * Milliseconds between two questions for the lease, and without one after which the server gives it to another: a leader that
+ * dies is followed after the first, one that freezes after both.
+ */
+const leaseMs = { renew: 2000, expires: 8000 };
 /** Milliseconds that a pass and the messages at work are given when the process stops; a pod has 30 s in all. */
 const drainMs = 20_000;
 
@@ -53,33 +59,33 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
   const storage = overrides.storage ?? new GrpcStorageClient(config.storage.endpoint, config.storage);
   const { scans, systemScans } = createRepositories(database, queue);
   const clock = { now: () => new Date() };
-  const { local, runner, maxAttempts } = config.jobs;
-  const jobs =
-    overrides.jobs ?? new LocalJobDispatcher(new PgLocalJobRepository(database), clock, { ...local, runner, database: config.database });
-  const policy = { limits: config.limits, maxAttempts };
+  const localJobs = new PgLocalJobRepository(database);
+  const platform = await createJobDispatcher(config.jobs, { localJobs, clock, database: config.database, log, actor: 'sweeper' });
+  const policy = { limits: config.limits, maxAttempts: config.jobs.maxAttempts };
   const ports = {
     scope: systemScope('sweeper'),
     scans,
     system: systemScans,
-    jobs,
+    jobs: overrides.jobs ?? platform.jobs,
     events: caching.events,
     clock,
     policy,
     actor: 'sweeper',
   };
-  const lease = new Lease(config.database, { applicationName: `${service}-lease`, lockId: lockIds.sweeper });
+  const lease = new Lease(config.database, { applicationName: `${service}-lease`, lockId: lockIds.sweeper, expiresMs: leaseMs.expires });
   const sweeper: Sweeper = new Sweeper(ports, lease, {
     policy: config.policy,
     pendingTtlMs: config.pendingTtlMs,
     log,
     metrics: new SweeperMetrics(registry),
-    onLead: () => [collecting, partitioning].forEach((task) => task.wake()),
+    onLead: () => [sweeping, collecting, partitioning].forEach((task) => task.wake()),
   });
   const every = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>): PeriodicTask =>
     new PeriodicTask(
       { name, intervalMs, onError: (error) => log.warn({ task: name, error }, 'a pass failed; the next one tries again') },
       runOnce,
     );
+  const leading = every('lead', leaseMs.renew, () => sweeper.lead());
   const sweeping = every('sweep', config.sweepIntervalMs, (signal) => sweeper.sweepOnce(signal));
   const collecting = every('collect', config.collectIntervalMs, (signal) => sweeper.collectOnce(signal));
   const partitioning = every('partitions', dayMs, () => sweeper.partitionOnce());
@@ -88,11 +94,14 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
     checks: [
       { name: 'postgresql', required: true, check: () => database.ping() },
       { name: 'storage', required: false, check: (signal) => storage.ping(signal) },
+      // Told, but no reason not to be ready: the watch mends itself, and nobody else could do better.
+      { name: 'jobs', required: false, check: async () => sweeper.checkWatch() },
     ],
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   });
   return new App({
-    ...{ log, database, caching, queue, storage, lease, sweeper, ops },
+    ...{ log, database, caching, queue, storage, platform, lease, sweeper, ops },
+    leading,
     tasks: [sweeping, collecting, partitioning],
     concurrency: config.concurrency,
   });
@@ -104,8 +113,11 @@ interface Parts {
   readonly caching: Caching;
   readonly queue: PgBossQueue;
   readonly storage: StorageClient;
+  readonly platform: JobPlatform;
   readonly lease: Lease;
   readonly sweeper: Sweeper;
+  /** Keeps the lease; the others do what the leader does. */
+  readonly leading: PeriodicTask;
   readonly tasks: readonly PeriodicTask[];
   readonly ops: OpsServer;
   readonly concurrency: number;
@@ -117,13 +129,16 @@ class App implements SweeperApp {
   #stopConsuming: () => Promise<void> = () => Promise.resolve();
 
   constructor(parts: Parts) {
-    const { log, database, caching, queue, storage, lease, tasks, ops } = parts;
+    const { log, database, caching, queue, storage, platform, lease, sweeper, leading, tasks, ops } = parts;
     this.#parts = parts;
     this.#shutdown = new Shutdown(log);
     this.#shutdown.on('not-ready', 'ops', 100, () => ops.drain());
+    this.#shutdown.on('stop-intake', 'lead', 6000, () => leading.stop());
     this.#shutdown.on('drain', 'messages', drainMs, () => this.#stopConsuming());
     for (const task of tasks) this.#shutdown.on('drain', 'pass', drainMs, () => task.stop());
-    this.#shutdown.on('close', 'lease', 1000, () => lease.stop());
+    this.#shutdown.on('drain', 'looks', drainMs, () => sweeper.stop());
+    this.#shutdown.on('cancel', 'lease', 1000, () => lease.stop());
+    this.#shutdown.on('close', 'platform', 1000, () => platform.stop());
     this.#shutdown.on('close', 'ops', 1000, () => ops.stop());
     this.#shutdown.on('close', 'storage', 1000, () => storage.close());
     this.#shutdown.on('close', 'queue and database', 5000, async () => {
@@ -142,14 +157,14 @@ class App implements SweeperApp {
   }
 
   async start(): Promise<void> {
-    const { log, caching, queue, storage, tasks, ops, concurrency } = this.#parts;
+    const { log, caching, queue, storage, leading, tasks, ops, concurrency } = this.#parts;
     await ops.start();
     await Promise.all([queue.start(), caching.start()]);
     this.#stopConsuming = await queue.consume('delete-artifacts', { concurrency }, async (message, signal) => {
       const deleted = await deleteArtifactsOfScan(storage, message, signal);
       log.info({ scanId: message.scanId, deleted }, 'artifacts deleted');
     });
-    for (const task of tasks) await task.start();
+    for (const task of [leading, ...tasks]) await task.start();
     log.info({ opsPort: ops.port }, 'standing by');
   }
 

@@ -1,7 +1,9 @@
 import type { Lease } from '@cloudscan/database';
+import { unavailable } from '@cloudscan/domain';
 import { collectDiscardedRuns, ensurePartitions, expirePendingScans, Sweep } from '@cloudscan/orchestration';
-import type { SweepPolicy, SweepReport, SystemPorts } from '@cloudscan/orchestration';
+import type { Survey, SweepPolicy, SweepReport, SystemPorts } from '@cloudscan/orchestration';
 import type { Logger } from '@cloudscan/telemetry';
+import { JobFollower } from './job-follower.ts';
 import type { SweeperMetrics } from './metrics.ts';
 
 export interface SweeperOptions {
@@ -9,7 +11,7 @@ export interface SweeperOptions {
   readonly pendingTtlMs: number;
   readonly log: Logger;
   readonly metrics: SweeperMetrics;
-  /** Called when this process has become the one that sweeps. */
+  /** Called when this process leads and has the picture of all Jobs: what only the leader does can begin. */
   readonly onLead: () => void;
 }
 
@@ -19,37 +21,49 @@ export interface CollectReport {
   readonly orphans: number;
 }
 
-/** The passes of a sweeper. Of several sweepers the one that holds the lease does them; the others stand by. */
+/** Milliseconds without a sign of the platform after which `checkWatch` complains. */
+const silenceLimitMs = 60_000;
+/** Names of Jobs in one line of the log. */
+const namedJobs = 5;
+
+/** Of several sweepers the one that holds the lease follows the Jobs and does the passes; the others stand by. */
 export class Sweeper {
   readonly #ports: SystemPorts;
   readonly #lease: Lease;
   readonly #options: SweeperOptions;
   readonly #sweep: Sweep;
+  #follower: JobFollower | null = null;
+  #lastWatch: Promise<void> = Promise.resolve();
 
   constructor(ports: SystemPorts, lease: Lease, options: SweeperOptions) {
     this.#ports = ports;
     this.#lease = lease;
     this.#options = options;
     this.#sweep = new Sweep(ports, options.policy);
+    options.metrics.observeSilence(() => this.#follower?.silentMs ?? 0);
   }
 
-  /** Brings scans and Jobs together. Null when another process does. The only pass that takes the lease. */
-  async sweepOnce(signal: AbortSignal): Promise<SweepReport | null> {
-    const { log, metrics, onLead } = this.#options;
-    const led = this.#lease.isHeld;
-    const leads = await this.#lease.hold().finally(() => metrics.leads(this.#lease.isHeld));
-    if (!leads) return null;
-    if (!led) {
-      log.info({}, 'sweeping from now on');
-      onLead();
+  /** Takes the lease or keeps it; begins to follow the Jobs with it and stops without it. */
+  async lead(): Promise<boolean> {
+    try {
+      return await this.#lease.hold();
+    } finally {
+      const leads = this.#lease.isHeld;
+      this.#options.metrics.leads(leads);
+      if (leads && this.#follower === null) this.#follow();
+      if (!leads && this.#follower !== null) this.#standBy();
     }
+  }
+
+  /** Compares all scans with all Jobs and has the follower look at what does not fit. Null where this process does not lead, or not yet. */
+  async sweepOnce(signal: AbortSignal): Promise<Survey | null> {
+    const follower = this.#follower;
+    if (!this.#lease.isHeld || follower?.isWatching !== true) return null;
     const startedAt = performance.now();
-    const report = await this.#sweep.runOnce(signal);
-    metrics.swept(report, performance.now() - startedAt);
-    for (const { jobName, error } of report.errors) log.warn({ jobName, error }, 'a Job could not be dealt with; it is tried again');
-    const { errors, ...counts } = report;
-    if (report.redispatched + report.ended + report.removed > 0) log.info({ ...counts, errors: errors.length }, 'swept');
-    return report;
+    const survey = await this.#sweep.survey(signal);
+    this.#options.metrics.surveyed(survey, performance.now() - startedAt);
+    follower.schedule(survey.again);
+    return survey;
   }
 
   /** Ends what was never started and removes what nothing refers to. Null when another process does. */
@@ -71,5 +85,49 @@ export class Sweeper {
     const partitions = await ensurePartitions(this.#ports);
     if (partitions.length > 0) this.#options.log.info({ partitions }, 'partitions made');
     return partitions;
+  }
+
+  /** Throws `unavailable` where this process leads and has heard nothing of the platform for a minute. */
+  checkWatch(): void {
+    if ((this.#follower?.silentMs ?? 0) > silenceLimitMs) throw unavailable('the platform of the Jobs');
+  }
+
+  /** Stops following and waits for the looks at work; `lead` may begin it again. Idempotent. */
+  async stop(): Promise<void> {
+    const follower = this.#follower;
+    this.#follower = null;
+    if (follower === null) return;
+    this.#options.metrics.forget();
+    const stopped = follower.stop();
+    this.#lastWatch = stopped.then(({ watchEnded }) => watchEnded);
+    await stopped;
+  }
+
+  #follow(): void {
+    const { log, onLead } = this.#options;
+    log.info({}, 'sweeping from now on');
+    this.#follower = new JobFollower({
+      jobs: this.#ports.jobs,
+      runFor: (jobNames, signal) => this.#sweep.runFor(jobNames, signal),
+      mayAct: () => this.#lease.isHeld,
+      onWatching: onLead,
+      onReport: (report, lagsMs) => this.#report(report, lagsMs),
+      onError: (error) => log.warn({ error }, 'scans and Jobs could not be read; it is tried again'),
+    });
+    this.#follower.start(this.#lastWatch);
+  }
+
+  #standBy(): void {
+    this.#options.log.warn({}, 'the lease is lost: standing by');
+    void this.stop();
+  }
+
+  #report(report: SweepReport, lagsMs: readonly number[]): void {
+    const { log, metrics } = this.#options;
+    metrics.looked(report, lagsMs);
+    for (const { jobNames, error } of report.errors)
+      log.warn({ jobs: jobNames.length, jobNames: jobNames.slice(0, namedJobs), error }, 'Jobs could not be dealt with; it is tried again');
+    const { redispatched, ended, removed } = report;
+    if (redispatched + ended + removed > 0) log.info({ redispatched, ended, removed }, 'swept');
   }
 }

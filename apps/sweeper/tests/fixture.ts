@@ -86,32 +86,45 @@ export class SweeperFixture {
     };
   }
 
-  /** A sweeper whose passes the test calls; graces are over at once. */
-  sweeper(t: Teardown): Sweeper {
+  /** A sweeper that leads, whose passes the test calls; graces are over at once. */
+  async sweeper(t: Teardown): Promise<Sweeper> {
+    const sweeper = this.standby(t);
+    await sweeper.lead();
+    return sweeper;
+  }
+
+  standby(t: Teardown): Sweeper {
     const lease = new Lease(this.database.config, { applicationName: 'test-lease', lockId: lockIds.sweeper });
-    t.teardown(() => lease.stop());
     const ports: SystemPorts = {
       ...{ scope: systemScope('sweeper'), scans: this.repositories.scans, system: this.repositories.systemScans },
       ...{ jobs: this.dispatcher('exit 0'), clock, policy: { limits, maxAttempts: 2 }, actor: 'sweeper' },
       events: { publish: () => undefined, subscribe: () => () => undefined },
     };
-    return new Sweeper(ports, lease, {
-      policy: { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 60_000 },
+    const sweeper = new Sweeper(ports, lease, {
+      policy: { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 60_000, blockageGraceMs: () => 0 },
       pendingTtlMs: 24 * 3_600_000,
       log: silentLogger,
       metrics: new SweeperMetrics(createMetricsRegistry('test')),
       onLead: () => undefined,
     });
+    t.teardown(async () => {
+      await sweeper.stop();
+      await lease.stop();
+    });
+    return sweeper;
   }
 
   /** Whose runner is this shell script. */
   dispatcher(script: string): LocalJobDispatcher {
     const { jobs } = loadConfig(this.environment());
+    if (jobs.kind !== 'local') throw new Error(jobs.kind);
     return new LocalJobDispatcher(this.jobs, clock, {
       ...jobs.local,
       command: ['/bin/sh', '-c', script],
       runner: jobs.runner,
       database: this.database.config,
+      watchIntervalMs: 50,
+      log: silentLogger,
     });
   }
 
@@ -131,14 +144,21 @@ export class SweeperFixture {
     return (await this.repositories.scans.findById(this.scope, id))!;
   }
 
-  /** Makes the Job of a scan as a dispatcher does, and waits for one of the phases. */
-  async job(scan: Scan, script: string, ...phases: readonly JobStatus['phase'][]): Promise<string> {
+  /** Makes the Job of a scan as a dispatcher does. */
+  async start(scan: Scan, script: string): Promise<string> {
     const { id: scanId, organizationId, projectId, scanTypes, source, attempt } = scan;
     const dispatcher = this.dispatcher(script);
     const { jobName } = await dispatcher.create({ scanId, organizationId, projectId, scanTypes, source, attempt, traceparent: null });
     const record = { scanId, attempt, jobName, jobNamespace: 'local', at: new Date() };
     await this.repositories.systemScans.recordJob(system, record);
-    await eventually(async () => phases.includes((await dispatcher.get(jobName))!.phase), {
+    return jobName;
+  }
+
+  /** As `start`, and waits for one of the phases. */
+  async job(scan: Scan, script: string, ...phases: readonly JobStatus['phase'][]): Promise<string> {
+    const jobName = await this.start(scan, script);
+    const dispatcher = this.dispatcher(script);
+    await eventually(async () => phases.includes((await dispatcher.find([jobName])).get(jobName)!.phase), {
       timeoutMs: 20_000,
       what: `${jobName} ${phases}`,
     });

@@ -20,6 +20,8 @@ export type {
   AddFindingsResult,
   AdmissionLimits,
   AdmitCommand,
+  AttemptEnd,
+  AttemptKey,
   CancelScanCommand,
   CompleteScanCommand,
   CreateScanCommand,
@@ -27,6 +29,7 @@ export type {
   DeleteProjectScansCommand,
   DeleteScanCommand,
   EndAttemptCommand,
+  EndAttemptsCommand,
   ExpirePendingCommand,
   ExpiredScan,
   IdempotencyRecord,
@@ -57,9 +60,8 @@ export type { UseCases } from './use-cases/use-cases.ts';
 export { collectDiscardedRuns, deleteArtifactsOfScan, ensurePartitions, expirePendingScans } from './use-cases/collect.ts';
 export { dispatchScan } from './use-cases/dispatch-scan.ts';
 export type { DispatchOutcome } from './use-cases/dispatch-scan.ts';
-export { planSweep } from './use-cases/plan-sweep.ts';
-export type { Misfit, SweepPolicy } from './use-cases/plan-sweep.ts';
+export type { SweepPolicy } from './use-cases/plan-sweep.ts';
 export { stopJob } from './use-cases/stop-job.ts';
 export { Sweep } from './use-cases/sweep.ts';
-export type { SweepReport } from './use-cases/sweep.ts';
+export type { Looks, Survey, SweepReport } from './use-cases/sweep.ts';
 export type { AttemptPolicy, SystemPorts } from './use-cases/system-ports.ts';

@@ -238,13 +238,13 @@ test('only the current, admitted attempt is dispatchable, takes a Job and is sen
   t.true(await record(1));
   t.is((await b.scans.findById(system, scan.id))!.jobName, 'job-1');
   await b.db.query('DELETE FROM pgboss.job');
-  t.true(await b.systemScans.redispatch(system, scan.id, 1));
-  t.true(await b.systemScans.redispatch(system, scan.id, 1));
+  t.is(await b.systemScans.redispatch(system, [{ scanId: scan.id, attempt: 1 }]), 1);
+  t.is(await b.systemScans.redispatch(system, [{ scanId: scan.id, attempt: 1 }]), 1);
   t.is((await b.messages('dispatch', scan.id)).length, 1);
   await b.scans.cancel(tenant.scope, { scanId: scan.id, actor: 'user', limits: noLimits, at: new Date() });
   t.is(await b.systemScans.findDispatchable(system, scan.id, 1), null);
   t.false(await record(1));
-  t.false(await b.systemScans.redispatch(system, scan.id, 1));
+  t.is(await b.systemScans.redispatch(system, [{ scanId: scan.id, attempt: 1 }]), 0);
   const [queued] = await waiting(tenant, 1);
   t.is(await b.systemScans.findDispatchable(system, queued!.id, 1), null, 'a waiting scan may have no Job');
   t.false(await record(1, queued!.id));

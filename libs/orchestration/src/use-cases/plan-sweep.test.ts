@@ -4,7 +4,7 @@ import type { JobStatus } from '../ports/job-dispatcher.ts';
 import type { ActiveScan } from '../ports/scan-repository.ts';
 import { planSweep } from './plan-sweep.ts';
 
-const policy = { dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000 };
+const policy = { dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000, blockageGraceMs: () => 120_000 };
 const now = new Date('2026-01-15T12:00:00Z');
 const scanId = '01890000-0000-7000-8000-000000000001';
 
@@ -17,7 +17,7 @@ function aJob(overrides: Partial<JobStatus> = {}): JobStatus {
   const attempt = overrides.attempt ?? 1;
   return {
     ...{ jobName: jobNameOf(scanId, attempt), namespace: 'local', scanId, organizationId: 'organization', attempt, phase: 'running' },
-    ...{ reason: null, evidence: null, createdAt: now, startedAt: now, endedAt: null },
+    ...{ blockage: null, reason: null, evidence: null, createdAt: now, startedAt: now, endedAt: null },
     ...overrides,
   };
 }
@@ -43,10 +43,24 @@ test('a queued scan that is without a Job for longer than a Job may run cannot b
   t.is(plan([aScan({ admittedAt, status: 'running' })], [])[0]?.kind, 'lost');
 });
 
-test('a Job that has ended, in whatever way, waits for the report of its end', (t) => {
-  for (const phase of ['succeeded', 'failed'] as const) {
-    t.deepEqual(plan([aScan({ status: 'running' })], [aJob({ phase })]), [{ kind: 'ended', jobName: `scan-${scanId}-1`, graceMs: 3000 }]);
-  }
+test('a waiting scan needs no Job, and keeps one that is there', (t) => {
+  const waiting = aScan({ admittedAt: null });
+  t.deepEqual(plan([waiting], []), []);
+  t.deepEqual(plan([waiting], [aJob()]), []);
+});
+
+test('a Job that failed has no grace, one that succeeded waits for the report of its runner', (t) => {
+  const ended = { kind: 'ended', jobName: `scan-${scanId}-1` };
+  t.deepEqual(plan([aScan({ status: 'running' })], [aJob({ phase: 'failed' })]), [{ ...ended, graceMs: 0 }]);
+  t.deepEqual(plan([aScan({ status: 'running' })], [aJob({ phase: 'succeeded' })]), [{ ...ended, graceMs: 3000 }]);
+});
+
+test('a Job that cannot start is blocked, until it is overdue', (t) => {
+  const blockage = { reason: 'image_pull', condition: 'ImagePullBackOff', message: '' } as const;
+  const job = aJob({ phase: 'pending', startedAt: null, blockage });
+  t.deepEqual(plan([aScan()], [job]), [{ kind: 'blocked', jobName: job.jobName, graceMs: 120_000 }]);
+  const later = new Date(now.getTime() + policy.deadlineMs + 1);
+  t.deepEqual(plan([aScan()], [job], later), [{ kind: 'overdue', jobName: job.jobName, graceMs: 0 }]);
 });
 
 test('a Job is overdue after its deadline, counted from its start, or from its making where it has none', (t) => {

@@ -1,7 +1,6 @@
 import type { OrganizationScope, Scope } from '@cloudscan/auth';
 import { errorCode, sqlStates } from '@cloudscan/database';
 import type { Database, Transaction } from '@cloudscan/database';
-import { jobNameOf } from '@cloudscan/domain';
 import type { Finding, Scan, ScanEvent } from '@cloudscan/domain';
 import type {
   AddFindingsCommand,
@@ -27,14 +26,17 @@ import type {
   TransitionResult,
 } from '@cloudscan/orchestration';
 import type { OutgoingMessage, TransactionalJobs } from '../transactional-jobs.ts';
+import { isActive } from './active-scans.ts';
 import { addBatch } from './add-batch.ts';
 import { lockAdmission } from './admission-lock.ts';
 import { admit, reachedQueueLimit } from './admission.ts';
+import { leftoversOf, removeJobOf, stopJobOf } from './follow-ups.ts';
 import { claimKey, findKey } from './idempotency.ts';
 import { ensurePartitionsOf } from './partitions.ts';
 import { openRun, runCounters, runOfAttempt } from './runs.ts';
 import { listEvents, listFindings, listScans, queuePosition } from './scan-queries.ts';
-import { deleteScan, insertScan, isActive, lockScan, readScan, saveScan } from './scan-store.ts';
+import { lockScans } from './scan-batches.ts';
+import { deleteScan, insertScan, lockScan, readScan, saveScan } from './scan-store.ts';
 import {
   completed,
   completionVerdict,
@@ -148,12 +150,12 @@ export class PgScanRepository implements ScanRepository {
   async deleteOfProject(scope: OrganizationScope, command: DeleteProjectScansCommand): Promise<readonly string[]> {
     return this.#database.transaction(scope, async (transaction) => {
       const query = { projectId: command.projectId, status: null, pageSize: command.limit, pageToken: null };
-      const page = await listScans(transaction, scope, query);
-      const locked: Scan[] = [];
-      for (const { id } of page.items) {
-        const scan = await lockScan(transaction, scope, id);
-        if (scan !== null) locked.push(scan);
-      }
+      const { items } = await listScans(transaction, scope, query);
+      const locked = await lockScans(
+        transaction,
+        scope,
+        items.map(({ id }) => id),
+      );
       await this.#delete(transaction, locked, command);
       return locked.map(({ id }) => id);
     });
@@ -288,28 +290,12 @@ export class PgScanRepository implements ScanRepository {
       queue: 'delete-artifacts',
       message: { organizationId, scanId: id, type: null, keep: [] },
     }));
-    await this.#jobs.send(transaction, [...scans.flatMap(stopJobOf), ...artifacts]);
+    await this.#jobs.send(transaction, [...scans.flatMap((scan) => removeJobOf(scan, at)), ...artifacts]);
     const active = scans.filter(isActive);
     if (active.length === 0) return;
     await chargeUsage(transaction, active, limits, at);
     await admit(transaction, this.#jobs, limits, at);
   }
-}
-
-/** An admitted attempt may have a Job, whether or not its name was recorded. */
-function stopJobOf(scan: Scan): readonly OutgoingMessage[] {
-  if (!isActive(scan) || scan.admittedAt === null) return [];
-  return [{ queue: 'stop-job', message: { scanId: scan.id, attempt: scan.attempt, jobName: jobNameOf(scan.id, scan.attempt) } }];
-}
-
-/**
- * A run that does not count may have uploaded its results, and one that does may have done so twice, where it did not see the
- * end of the first upload. An older runner does not say which results are its own: they stay.
- */
-function leftoversOf({ id, organizationId, status, resultsArtifactId }: Scan): readonly OutgoingMessage[] {
-  if (status === 'completed' && resultsArtifactId === null) return [];
-  const keep = resultsArtifactId === null ? [] : [resultsArtifactId];
-  return [{ queue: 'delete-artifacts', message: { organizationId, scanId: id, type: 'scan_results', keep } }];
 }
 
 /** PostgreSQL reports a row without a partition as a check violation; the caller's second try shows any other. */

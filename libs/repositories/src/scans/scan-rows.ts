@@ -108,25 +108,29 @@ export function toScan(row: ScanRow): Scan {
 /** The longest message that a scan and its events keep, in characters. */
 const maxMessageLength = 4096;
 
-/** The columns that a command may change, with the value that each has in the scan. */
-export function mutableColumns(scan: Scan): Readonly<Record<string, unknown>> {
+/**
+ * The columns that a command may change, with the value that each has in the scan.
+ *
+ * @param json what becomes of the values of jsonb columns: by default, text for a parameter
+ */
+export function mutableColumns(scan: Scan, json: (value: object | null) => unknown = toJson): Readonly<Record<string, unknown>> {
   return {
     status: scan.status,
     source_archive_key: scan.source.artifactId,
     attempt: scan.attempt,
     job_name: scan.jobName,
-    progress: toJson(scan.progress),
+    progress: json(scan.progress),
     findings_count: scan.findings.critical + scan.findings.high + scan.findings.medium + scan.findings.low + scan.findings.info,
     critical_count: scan.findings.critical,
     high_count: scan.findings.high,
     medium_count: scan.findings.medium,
     low_count: scan.findings.low,
     info_count: scan.findings.info,
-    tools: toJson(scan.tools),
+    tools: json(scan.tools),
     accepted_run_id: scan.acceptedRunId,
     results_artifact_id: scan.resultsArtifactId,
     failure_reason: scan.failureReason,
-    failure_evidence: toJson(scan.failureEvidence),
+    failure_evidence: json(scan.failureEvidence),
     error_message: clip(scan.errorMessage, maxMessageLength),
     event_sequence: scan.sequence,
     updated_at: scan.updatedAt,
@@ -189,6 +193,7 @@ export type { EventRow };
 export function eventsJson(events: readonly ScanEvent[]): string {
   return toJson(
     events.map((event) => ({
+      scan_id: event.scanId,
       sequence: event.sequence,
       type: event.type,
       from_status: event.from,

@@ -2,6 +2,7 @@ import type { Scope } from '@cloudscan/auth';
 import type { Statement, Transaction } from '@cloudscan/database';
 import { isTerminal } from '@cloudscan/domain';
 import type { Scan } from '@cloudscan/domain';
+import { enterActive, isActive, leaveActive } from './active-scans.ts';
 import { discardRuns } from './runs.ts';
 import { eventsJson, fixedColumns, mutableColumns, scanColumns, scanKey, toScan } from './scan-rows.ts';
 import type { ScanRow } from './scan-rows.ts';
@@ -36,11 +37,12 @@ async function probe(transaction: Transaction, statement: Statement, scope: Scop
   return rows[0] === undefined ? null : toScan(rows[0]);
 }
 
-const insertEvents = `INSERT INTO scan_events (scan_id, sequence, scan_created_at, organization_id, type, from_status, to_status, attempt, actor, message, progress, failure_reason, created_at)
+/** Of the scans in the expression `scan`; $1 is {@link eventsJson}. */
+export const insertEvents = `INSERT INTO scan_events (scan_id, sequence, scan_created_at, organization_id, type, from_status, to_status, attempt, actor, message, progress, failure_reason, created_at)
   SELECT scan.id, event.sequence, scan.created_at, scan.organization_id, event.type, event.from_status, event.to_status, event.attempt,
     event.actor, event.message, event.progress, event.failure_reason, event.created_at
-  FROM scan, jsonb_to_recordset($1) AS event (sequence integer, type text, from_status text, to_status text, attempt integer,
-    actor text, message text, progress jsonb, failure_reason text, created_at timestamptz)`;
+  FROM scan JOIN jsonb_to_recordset($1) AS event (scan_id uuid, sequence integer, type text, from_status text, to_status text, attempt integer,
+    actor text, message text, progress jsonb, failure_reason text, created_at timestamptz) ON event.scan_id = scan.id`;
 
 /** Writes a new scan with its events, and its place in the queue where it has one. */
 export async function insertScan(transaction: Transaction, { scan, events }: Change): Promise<void> {
@@ -51,7 +53,7 @@ export async function insertScan(transaction: Transaction, { scan, events }: Cha
       RETURNING id, created_at, organization_id
     ) ${insertEvents}`;
   await transaction.query({ name: 'insert-scan', text }, [eventsJson(events), ...Object.values(columns)]);
-  if (isActive(scan)) await enterActive(transaction, scan);
+  if (isActive(scan)) await enterActive(transaction, [scan]);
 }
 
 /**
@@ -85,29 +87,10 @@ const deleteStatement: Statement = {
 export async function deleteScan(transaction: Transaction, scan: Scan, at: Date): Promise<void> {
   await discardRuns(transaction, scan, null, at);
   await transaction.query(deleteStatement, [scan.id, scan.createdAt, scan.organizationId]);
-  if (isActive(scan)) await leaveActive(transaction, scan);
-}
-
-/** Whether the scan has a row in active_scans. */
-export function isActive(scan: Scan): boolean {
-  return scan.status === 'queued' || scan.status === 'running';
+  if (isActive(scan)) await leaveActive(transaction, [scan]);
 }
 
 async function followActive(transaction: Transaction, before: Scan, after: Scan): Promise<void> {
-  if (isActive(before) && !isActive(after)) return leaveActive(transaction, before);
-  if (isActive(after) && after.attempt !== before.attempt) return enterActive(transaction, after);
-}
-
-const enterStatement: Statement = {
-  name: 'enter-active-scans',
-  text: `INSERT INTO active_scans (scan_id, scan_created_at, organization_id, attempt, priority, queued_at) VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (scan_id) DO UPDATE SET attempt = excluded.attempt, queued_at = excluded.queued_at, admitted_at = NULL`,
-};
-
-async function enterActive(transaction: Transaction, scan: Scan): Promise<void> {
-  await transaction.query(enterStatement, [scan.id, scan.createdAt, scan.organizationId, scan.attempt, scan.priority, scan.queuedAt]);
-}
-
-async function leaveActive(transaction: Transaction, scan: Scan): Promise<void> {
-  await transaction.query({ name: 'leave-active-scans', text: 'DELETE FROM active_scans WHERE scan_id = $1' }, [scan.id]);
+  if (isActive(before) && !isActive(after)) return leaveActive(transaction, [before]);
+  if (isActive(after) && after.attempt !== before.attempt) return enterActive(transaction, [after]);
 }

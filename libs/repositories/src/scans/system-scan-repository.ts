@@ -1,24 +1,34 @@
 import type { SystemScope } from '@cloudscan/auth';
-import type { Database, Statement } from '@cloudscan/database';
+import type { Database, Statement, Transaction } from '@cloudscan/database';
+import { isUuid } from '@cloudscan/domain';
 import type { Scan } from '@cloudscan/domain';
 import type {
   ActiveScan,
   AdmitCommand,
+  AttemptKey,
+  EndAttemptsCommand,
   ExpirePendingCommand,
   ExpiredScan,
   QueueStatistics,
   RecordJobCommand,
   SystemScanRepository,
+  TransitionResult,
 } from '@cloudscan/orchestration';
 import type { TransactionalJobs } from '../transactional-jobs.ts';
+import { isActive } from './active-scans.ts';
 import { admit } from './admission.ts';
+import type { Admitted } from './admission.ts';
 import { collectDiscardedRun } from './collect-discarded.ts';
+import { leftoversOf } from './follow-ups.ts';
 import { deleteExpiredKeys } from './idempotency.ts';
 import { ensurePartitionsOf } from './partitions.ts';
+import { lockScans, saveScans } from './scan-batches.ts';
+import type { ScanChange } from './scan-batches.ts';
 import { scanColumns, scanKey, toScan } from './scan-rows.ts';
 import type { ScanRow } from './scan-rows.ts';
 import { readScan, saveScan } from './scan-store.ts';
-import { decideExpiry } from './transitions.ts';
+import { decideEnd, decideExpiry } from './transitions.ts';
+import { chargeUsage } from './usage.ts';
 
 const neverStarted = 'the scan was never started';
 
@@ -34,15 +44,23 @@ const recordJobStatement: Statement = {
 };
 
 // LATERAL with the two halves of the key: one probe into one partition per scan. OFFSET 0 keeps the planner from joining whole partitions.
-export const activeStatement: Statement = {
-  name: 'active-scans',
-  text: `SELECT active.scan_id AS id, active.organization_id AS "organizationId", scan.attempt, scan.status, scan.admitted_at AS "admittedAt",
+const selectActive = `SELECT active.scan_id AS id, active.organization_id AS "organizationId", scan.attempt, scan.status, scan.admitted_at AS "admittedAt",
       scan.job_name AS "jobName", scan.started_at AS "startedAt", scan.updated_at AS "updatedAt"
     FROM active_scans AS active CROSS JOIN LATERAL (
       SELECT attempt, status, admitted_at, job_name, started_at, updated_at FROM scans WHERE id = active.scan_id AND created_at = active.scan_created_at OFFSET 0
-    ) AS scan
+    ) AS scan`;
+
+export const activeStatement: Statement = {
+  name: 'active-scans',
+  text: `${selectActive}
     WHERE active.admitted_at IS NOT NULL AND active.scan_id > $1
     ORDER BY active.scan_id LIMIT $2`,
+};
+
+export const activeAmongStatement: Statement = {
+  name: 'active-among-scans',
+  text: `${selectActive}
+    WHERE active.scan_id = ANY($1)`,
 };
 
 const statisticsStatement: Statement = {
@@ -118,14 +136,46 @@ export class PgSystemScanRepository implements SystemScanRepository {
     }
   }
 
-  async redispatch(scope: SystemScope, scanId: string, attempt: number): Promise<boolean> {
+  async activeAmong(scope: SystemScope, scanIds: readonly string[]): Promise<readonly ActiveScan[]> {
+    const { rows } = await this.#database.query<ActiveScan>(scope, activeAmongStatement, [scanIds.filter(isUuid)]);
+    return rows;
+  }
+
+  async endAttempts(scope: SystemScope, { ends, ...terms }: EndAttemptsCommand): Promise<readonly TransitionResult[]> {
     return this.#database.transaction(scope, async (transaction) => {
-      const scan = await readScan(transaction, scope, scanId);
-      if (scan === null || !isDispatchable(scan, attempt)) return false;
-      await this.#jobs.send(transaction, [
-        { queue: 'dispatch', message: { scanId, organizationId: scan.organizationId, attempt, traceparent: null } },
-      ]);
-      return true;
+      const ids = ends.map(({ scanId }) => scanId);
+      const locked = new Map((await lockScans(transaction, scope, ids)).map((scan) => [scan.id, scan]));
+      const changes: ScanChange[] = [];
+      const results = ends.map((end): TransitionResult => {
+        const before = locked.get(end.scanId);
+        if (before === undefined) return { kind: 'not_found' };
+        const decision = decideEnd(before, { ...terms, ...end });
+        if (decision.kind !== 'apply') return { ...decision, scan: before };
+        changes.push({ before, change: decision.change });
+        return { kind: 'applied', scan: decision.change.scan };
+      });
+      const admitted = changes.length > 0 ? await this.#saveEnds(transaction, changes, terms) : new Set();
+      return results.map((result) =>
+        result.kind === 'applied' && admitted.has(result.scan.id)
+          ? { kind: 'applied', scan: { ...result.scan, admittedAt: terms.at } }
+          : result,
+      );
+    });
+  }
+
+  async redispatch(scope: SystemScope, attempts: readonly AttemptKey[]): Promise<number> {
+    const expected = new Map(attempts.map(({ scanId, attempt }) => [scanId, attempt]));
+    return this.#database.transaction(scope, async (transaction) => {
+      const { rows } = await transaction.query<ActiveScan>(activeAmongStatement, [[...expected.keys()].filter(isUuid)]);
+      const current = rows.filter(({ id, attempt, admittedAt }) => admittedAt !== null && expected.get(id) === attempt);
+      await this.#jobs.send(
+        transaction,
+        current.map(({ id, organizationId, attempt }) => ({
+          queue: 'dispatch',
+          message: { scanId: id, organizationId, attempt, traceparent: null },
+        })),
+      );
+      return current.length;
     });
   }
 
@@ -173,6 +223,23 @@ export class PgSystemScanRepository implements SystemScanRepository {
   async queueStatistics(scope: SystemScope): Promise<QueueStatistics> {
     const { rows } = await this.#database.query<QueueStatistics>(scope, statisticsStatement);
     return rows[0]!;
+  }
+
+  /** The order of locks is that of every command: the scans are locked, admission comes last. Answers who was admitted. */
+  async #saveEnds(transaction: Transaction, changes: readonly ScanChange[], { limits, at }: AdmitCommand): Promise<Admitted> {
+    await saveScans(transaction, changes);
+    const over = changes.filter(({ change }) => !isActive(change.scan));
+    await this.#jobs.send(
+      transaction,
+      over.flatMap(({ change }) => leftoversOf(change.scan)),
+    );
+    await chargeUsage(
+      transaction,
+      changes.map(({ before }) => before),
+      limits,
+      at,
+    );
+    return admit(transaction, this.#jobs, limits, at);
   }
 }
 
