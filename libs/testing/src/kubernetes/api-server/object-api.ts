@@ -224,8 +224,9 @@ export class ObjectApi {
         : Object.assign({ apiVersion, kind }, submitted, { apiVersion, kind, metadata }, resource.hasStatus && { status: previous.status });
     resource.prepare(object, previous, this.clock.now());
     this.#validate(resource, object, previous);
-    if (generation !== undefined && !isDeepStrictEqual(object.spec, previous.spec)) object.metadata.generation = generation + 1;
+    // As text first: what is undefined is not there.
     const written = JSON.parse(JSON.stringify(object)) as Item;
+    if (generation !== undefined && !isDeepStrictEqual(written.spec, previous.spec)) written.metadata.generation = generation + 1;
     if (isDryRun) return written;
     if (isDue(written)) this.collection(resource).remove(stored.key);
     // What changes nothing makes no revision and no event.

@@ -15,9 +15,18 @@ export interface Selection {
 
 export const everything: Selection = { labels: [], fields: [] };
 
+/** Selects the objects with all of these labels. */
+export function withLabels(labels: Labels): Selection {
+  return { labels: exactly(labels), fields: [] };
+}
+
 /** Selects the objects whose fields have these values. */
 export function withFields(fields: Labels): Selection {
-  return { labels: [], fields: Object.entries(fields).map(([key, value]) => ({ key, operator: 'in', values: [value] })) };
+  return { labels: [], fields: exactly(fields) };
+}
+
+function exactly(values: Labels): readonly Requirement[] {
+  return Object.entries(values).map(([key, value]) => ({ key, operator: 'in', values: [value] }));
 }
 
 /** @param fieldNames the fields that the resource can be selected by */
