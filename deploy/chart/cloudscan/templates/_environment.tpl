@@ -3,8 +3,13 @@
 {{- include "cloudscan.environment.common" .root }}
 {{- include (printf "cloudscan.environment.%s" .name) .root }}
 {{- range $name, $value := (index .root.Values.components .name).env }}
-- { name: {{ $name }}, value: {{ $value | quote }} }
+- { name: {{ $name }}, value: {{ include "cloudscan.text" $value }} }
 {{- end }}
+{{- end }}
+
+{{/* A value as a string; the number 10000000 would be written as 1e+07. */}}
+{{- define "cloudscan.text" -}}
+{{ kindIs "string" . | ternary . (toJson .) | quote }}
 {{- end }}
 
 {{- define "cloudscan.environment.common" -}}
@@ -21,7 +26,7 @@
 {{- include "cloudscan.environment.redis" . }}
 {{- include "cloudscan.environment.storageClient" . }}
 {{- include "cloudscan.environment.admission" . }}
-- { name: JOB_BACKOFF_LIMIT, value: {{ .Values.runner.retries | quote }} }
+- { name: JOB_BACKOFF_LIMIT, value: {{ .Values.runner.retries | int64 | quote }} }
 {{- end }}
 
 {{- define "cloudscan.environment.api-http" }}
@@ -57,7 +62,7 @@
 - name: STORAGE_SIGNING_KEY
   valueFrom:
     secretKeyRef: { name: {{ .Values.storage.signingKey.existingSecret }}, key: {{ .Values.storage.signingKey.key }} }
-- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | quote }} }
+- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | int64 | quote }} }
 {{- include "cloudscan.environment.unguarded" . }}
 {{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
 {{- end }}
@@ -76,8 +81,8 @@
 - { name: DB_PORT, value: {{ .root.Values.postgresql.enabled | ternary 5432 $database.port | quote }} }
 - { name: DB_NAME, value: {{ $database.name | quote }} }
 - { name: DB_SSLMODE, value: {{ .root.Values.postgresql.enabled | ternary "disable" $database.sslMode }} }
-- { name: DB_MAX_CONNS, value: {{ $database.maxConnections | quote }} }
-- { name: DB_MIN_CONNS, value: {{ $database.minConnections | quote }} }
+- { name: DB_MAX_CONNS, value: {{ $database.maxConnections | int64 | quote }} }
+- { name: DB_MIN_CONNS, value: {{ $database.minConnections | int64 | quote }} }
 - name: DB_USER
   valueFrom:
     secretKeyRef: { name: {{ $login.existingSecret }}, key: username }
@@ -98,7 +103,7 @@
 {{- with include "cloudscan.redisHost" . }}
 - { name: REDIS_HOST, value: {{ . | quote }} }
 - { name: REDIS_PORT, value: {{ $.Values.redis.enabled | ternary 6379 $.Values.redis.port | quote }} }
-- { name: REDIS_DB, value: {{ $.Values.redis.database | quote }} }
+- { name: REDIS_DB, value: {{ $.Values.redis.database | int64 | quote }} }
 - { name: REDIS_TLS, value: {{ and $.Values.redis.tls (not $.Values.redis.enabled) | quote }} }
 {{- with $.Values.redis.existingSecret }}
 - name: REDIS_PASSWORD
@@ -119,9 +124,9 @@
 {{/* Every process that admits is told the same. */}}
 {{- define "cloudscan.environment.admission" }}
 {{- with .Values.admission }}
-- { name: MAX_RUNNING_SCANS, value: {{ .maxRunningScans | quote }} }
-- { name: MAX_RUNNING_SCANS_PER_ORGANIZATION, value: {{ .maxRunningScansPerOrganization | quote }} }
-- { name: MAX_QUEUED_SCANS_PER_ORGANIZATION, value: {{ .maxQueuedScansPerOrganization | quote }} }
+- { name: MAX_RUNNING_SCANS, value: {{ .maxRunningScans | int64 | quote }} }
+- { name: MAX_RUNNING_SCANS_PER_ORGANIZATION, value: {{ .maxRunningScansPerOrganization | int64 | quote }} }
+- { name: MAX_QUEUED_SCANS_PER_ORGANIZATION, value: {{ .maxQueuedScansPerOrganization | int64 | quote }} }
 {{- end }}
 {{- end }}
 
@@ -133,10 +138,10 @@
 - { name: KUBE_NAMESPACE, value: {{ include "cloudscan.runnerNamespace" . }} }
 - { name: KUBE_SERVICE_ACCOUNT, value: {{ include "cloudscan.fullname" . }}-runner }
 {{- with .Values.runner }}
-- { name: JOB_BACKOFF_LIMIT, value: {{ .retries | quote }} }
-- { name: JOB_DEADLINE_SECONDS, value: {{ .deadlineSeconds | quote }} }
-- { name: JOB_TTL_SECONDS, value: {{ .ttlSecondsAfterFinished | quote }} }
-- { name: DOWNLOAD_TIMEOUT, value: {{ .downloadTimeoutSeconds | quote }} }
+- { name: JOB_BACKOFF_LIMIT, value: {{ .retries | int64 | quote }} }
+- { name: JOB_DEADLINE_SECONDS, value: {{ .deadlineSeconds | int64 | quote }} }
+- { name: JOB_TTL_SECONDS, value: {{ .ttlSecondsAfterFinished | int64 | quote }} }
+- { name: DOWNLOAD_TIMEOUT, value: {{ .downloadTimeoutSeconds | int64 | quote }} }
 - { name: RUNNER_IMAGE, value: {{ .image | default (include "cloudscan.image" (dict "root" $ "name" "runner")) | quote }} }
 - { name: RUNNER_IMAGE_PULL_POLICY, value: {{ $.Values.image.pullPolicy }} }
 - { name: RUNNER_REQUESTS_CPU, value: {{ .resources.requests.cpu | quote }} }
@@ -161,7 +166,7 @@
 {{- end }}
 {{- end }}
 {{- range $variable, $value := .env }}
-- { name: {{ $variable }}, value: {{ $value | quote }} }
+- { name: {{ $variable }}, value: {{ include "cloudscan.text" $value }} }
 {{- end }}
 {{- end }}
 {{- end }}
