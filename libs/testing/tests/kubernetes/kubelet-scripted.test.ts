@@ -277,3 +277,18 @@ test('runs a thousand pods on twenty nodes', async (t) => {
   await eventually(async () => (await done()) === 1000, { timeoutMs: 60_000, intervalMs: 200 });
   t.pass();
 });
+
+test('never begins the work of a pod that was deleted before it started', async (t) => {
+  let hasBegun = false;
+  const { node } = await aKubelet(t, {
+    startAfterMs: 60_000,
+    run: async () => {
+      hasBegun = true;
+    },
+  });
+  const name = await pods.create(node, uniqueName('pod'));
+  await pods.once(name, 'waiting', (pod) => stateOf(pod) === 'waiting ContainerCreating');
+  await pods.remove(name);
+  await pods.untilGone(name);
+  t.false(hasBegun);
+});

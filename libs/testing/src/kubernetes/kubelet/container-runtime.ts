@@ -5,7 +5,7 @@ export interface ContainerRuntime {
   /**
    * Throws {@link ContainerRefusal} when it cannot be started (yet).
    *
-   * @param signal aborts when the pod is to end: nobody waits for its start any more
+   * @param signal aborts when the pod is to end; what has not started by then need not start, and may throw
    */
   start(pod: Pod, container: Container, signal: AbortSignal): Promise<RunningContainer>;
   /** The pod is gone from the cluster: removes its logs and volumes. */

@@ -114,6 +114,7 @@ export class PodWorker {
       try {
         return await this.#context.runtime.start(this.#pod, container, this.#ending.signal);
       } catch (error) {
+        if (this.#ending.signal.aborted) break;
         const refusal = error instanceof ContainerRefusal ? error : new ContainerRefusal('CreateContainerError', String(error));
         const { reason, message, exitCode, isFinal } = refusal;
         if (isFinal) {

@@ -56,6 +56,7 @@ class ScriptedRuntime implements ContainerRuntime {
   async start(pod: Pod, _container: Container, signal: AbortSignal): Promise<RunningContainer> {
     const script = this.#script(pod);
     if (script.startAfterMs !== undefined && script.startAfterMs > 0) await pause(this.#clock, script.startAfterMs, signal);
+    signal.throwIfAborted();
     if (script.refusal !== undefined) throw new ContainerRefusal(script.refusal.reason, script.refusal.message);
     return new ScriptedContainer(script, this.#clock);
   }
