@@ -1,5 +1,7 @@
 import { redactSecrets } from '@cloudscan/telemetry';
+import { redactedTail } from '../log-tail.ts';
 import { labelNames } from './labels.ts';
+import { runnerContainer } from './manifest.ts';
 import type { WireJob, WirePod } from './resources.ts';
 
 /** The platform's word for something, and what it says about it: redacted and trimmed. */
@@ -57,6 +59,7 @@ export interface PodFacts {
   readonly exit: ContainerExit | null;
 }
 
+/** Its message is the container runtime's or, where the runner failed by itself, the end of its log. */
 export interface ContainerExit extends Statement {
   readonly exitCode: number;
   readonly at: number | null;
@@ -64,7 +67,8 @@ export interface ContainerExit extends Statement {
 
 /** Characters. */
 const messageLimit = 1024;
-const runnerContainer = 'runner';
+/** Bytes; the kubelet takes as many of a log. */
+const lastWordsLimit = 2048;
 const ordinaryWaits = ['', 'ContainerCreating', 'PodInitializing'];
 /** The first of each two is the end; the other one announces it while pods still end. */
 const successConditions = ['Complete', 'SuccessCriteriaMet'];
@@ -160,7 +164,7 @@ interface Termination {
 }
 
 function exitOf({ exitCode, reason, message, finishedAt }: Termination): ContainerExit {
-  return { ...statement(reason ?? '', message), exitCode, at: timeOf(finishedAt) };
+  return { condition: reason ?? '', message: redactedTail(message ?? '', lastWordsLimit), exitCode, at: timeOf(finishedAt) };
 }
 
 function statementOrNull(condition: string | undefined, message: string | undefined): Statement | null {
@@ -169,7 +173,7 @@ function statementOrNull(condition: string | undefined, message: string | undefi
 
 /** As it may be kept and shown. Redacted before it is cut, since half a credential is not known as one. */
 export function statement(condition: string, message = ''): Statement {
-  return { condition, message: redactSecrets(message).slice(0, messageLimit) };
+  return { condition, message: redactSecrets(message.replaceAll('\0', '')).slice(0, messageLimit) };
 }
 
 /** The zero time that an API server writes as null is none. */

@@ -357,6 +357,23 @@ test('a message is redacted and then trimmed', (t) => {
   t.is(status.blockage?.message, `${'x'.repeat(1000)} password=[redacted] tail`.slice(0, 1024));
 });
 
+test("a runner's last words are the tail of its log once its pod is gone, those of its runtime a message", (t) => {
+  const said = (exitCode: number, reason: string, message: string) => {
+    const status = ended(exitCode, reason);
+    const [container] = status.containerStatuses as [{ state: { terminated: object } }];
+    return aPod({ status: { ...status, containerStatuses: [{ state: { terminated: { ...container.state.terminated, message } } }] } });
+  };
+  const spoken = said(1, 'Error', 'TypeError: token=abcdefgh\0\n');
+  t.deepEqual(judge(failed, [spoken]).evidence, { exitCode: 1 });
+  const gone = { ...readPod(spoken)!, isGone: true };
+  t.deepEqual(judgeJob(readJob(failed)!, [gone], now).evidence, { exitCode: 1, logTail: 'TypeError: token=[redacted]\n' });
+  t.deepEqual(judge(failed, [said(128, 'StartError', 'exec: "node": not found')]).evidence, {
+    exitCode: 128,
+    condition: 'StartError',
+    message: 'exec: "node": not found',
+  });
+});
+
 test('what is no Job or pod of ours is not read', (t) => {
   t.is(readJob({ metadata: { name: 'scan-1' } }), null);
   t.is(readJob(aJob({ labels: { 'cloudscan.io/attempt': 'x' } })), null);

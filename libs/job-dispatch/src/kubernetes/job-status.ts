@@ -38,7 +38,7 @@ export function judgeJob(job: JobFacts, pods: readonly PodFacts[], now: Date, re
     return { ...status, phase: 'pending', blockage: blockageWithoutPod(job, time, refusal) };
   }
   const endedAt = dateOf(pod?.exit?.at ?? job.end?.at ?? pod?.goneBy);
-  const evidence = evidenceOf(pod?.exit ?? null, failure);
+  const evidence = evidenceOf(pod, failure);
   if (failure === null) return { ...status, phase: 'succeeded', evidence, endedAt };
   return { ...status, phase: 'failed', reason: failure.reason, evidence, endedAt };
 }
@@ -186,18 +186,25 @@ function blockageWithoutPod({ startedAt }: JobFacts, now: number, refusal: strin
 }
 
 /** A container's reason where it says more than that there was an error. */
-function wordOf({ condition, message }: ContainerExit): Statement {
-  return { condition: condition === 'Error' ? '' : condition, message };
+function wordOf(exit: ContainerExit): Statement {
+  return { condition: exit.condition === 'Error' ? '' : exit.condition, message: isOfRuntime(exit) ? exit.message : '' };
 }
 
-function evidenceOf(exit: ContainerExit | null, failure: Statement | null): FailureEvidence {
+function isOfRuntime({ condition }: ContainerExit): boolean {
+  return condition === 'StartError' || condition === 'ContainerCannotRun' || condition === 'ContainerStatusUnknown';
+}
+
+/** The log of a pod that is there can be read, and says more than what its kubelet has kept of it. */
+function evidenceOf(pod: PodFacts | undefined, failure: Statement | null): FailureEvidence {
+  const exit = pod?.exit ?? null;
   const signal = exit === null ? undefined : signalOf(exit.exitCode);
-  const message = failure?.message || exit?.message || '';
+  const logTail = pod?.isGone !== true || exit === null || isOfRuntime(exit) ? '' : exit.message;
   return {
     ...(exit === null ? {} : { exitCode: exit.exitCode }),
     ...(signal === undefined ? {} : { signal }),
     ...(failure === null || failure.condition === '' ? {} : { condition: failure.condition }),
-    ...(message === '' ? {} : { message }),
+    ...(failure === null || failure.message === '' ? {} : { message: failure.message }),
+    ...(logTail === '' ? {} : { logTail }),
   };
 }
 
