@@ -8,8 +8,9 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { admit } from '../src/scans/admission.ts';
 import { listEvents, listFindings, listScans } from '../src/scans/scan-queries.ts';
+import { lockScans, saveScans } from '../src/scans/scan-batches.ts';
 import { lockScan, readScan } from '../src/scans/scan-store.ts';
-import { activeStatement } from '../src/scans/system-scan-repository.ts';
+import { activeAmongStatement, activeStatement } from '../src/scans/system-scan-repository.ts';
 import { batch, bench, findingsOf, noLimits, system } from './support.ts';
 import type { Bench, Tenant } from './support.ts';
 
@@ -219,6 +220,30 @@ test('the list of active scans probes an index for each scan and reads no partit
   const explained = await explain('active-scans', async (transaction) => {
     await transaction.becomeSystem();
     await transaction.query(activeStatement, ['00000000-0000-0000-0000-000000000000', 10]);
+  });
+  t.true(explained.nodes.filter((node) => node === 'Index Scan').length >= months, explained.nodes.join(', '));
+  t.true(explained.nodes.includes('Nested Loop'));
+});
+
+test('a batch locks and writes in one partition for each of its months, by index', async (t) => {
+  const lock = await explain('lock-scans', (transaction) => lockScans(transaction, tenant.scope, [scan.id]));
+  t.deepEqual(lock.relations, [leafOf('scans', scan.createdAt)]);
+  t.false(lock.nodes.includes('Seq Scan'), lock.nodes.join(', '));
+  const save = await explain('save-scans', async (transaction) => {
+    const [before] = await lockScans(transaction, tenant.scope, [scan.id]);
+    await saveScans(transaction, [{ before: before!, change: { scan: { ...before!, updatedAt: new Date() }, events: [] } }]);
+  });
+  t.deepEqual(
+    save.relations.filter((relation) => /^scans_/.test(relation)),
+    [leafOf('scans', scan.createdAt)],
+  );
+  t.false(save.nodes.includes('Seq Scan'), save.nodes.join(', '));
+});
+
+test('scans among the active are found by index, each in its partition', async (t) => {
+  const explained = await explain('active-among-scans', async (transaction) => {
+    await transaction.becomeSystem();
+    await transaction.query(activeAmongStatement, [[scan.id]]);
   });
   t.true(explained.nodes.filter((node) => node === 'Index Scan').length >= months, explained.nodes.join(', '));
   t.true(explained.nodes.includes('Nested Loop'));
