@@ -18,7 +18,7 @@ const day = 86_400;
 /**
  * What every queue has in common.
  * - `exclusive`: of messages with one singleton key only one waits or is at work.
- * - Its own table, and a done message goes after an hour, since a large table makes every fetch slow.
+ * - Its own table, and a done message goes after a minute, since a large table makes every fetch slow.
  * - A consumer that died lets its message go when its heartbeat is missed, long before the message's time limit.
  */
 const common: QueueDefinition = {
@@ -30,7 +30,7 @@ const common: QueueDefinition = {
   retryBackoff: true,
   retryDelay: 1,
   retryDelayMax: 300,
-  deleteAfterSeconds: 3600,
+  deleteAfterSeconds: 60,
   retentionSeconds: 30 * day,
 };
 

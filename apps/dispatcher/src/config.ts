@@ -26,18 +26,24 @@ export interface DispatcherConfig {
   readonly admissionIntervalMs: number;
 }
 
+/** A Job in a cluster is one request; on this machine each is a process that starts. */
+const defaultConcurrency = { kubernetes: 32, local: 4 } as const;
+
 /** @throws ConfigError */
 export function loadConfig(env: Environment): DispatcherConfig {
-  return readConfig(env, (reader) => ({
-    logLevel: readLogLevel(reader),
-    ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
-    database: readDatabaseConfig(reader),
-    redis: readRedisConfig(reader),
-    jobs: readJobDispatchConfig(reader, runnerCommand()),
-    limits: readAdmissionLimits(reader),
-    concurrency: reader.integer('DISPATCHER_CONCURRENCY', 4, { min: 1, max: 1000 }),
-    admissionIntervalMs: reader.integer('ADMISSION_INTERVAL_SECONDS', 2, { min: 1, max: 3600 }) * 1000,
-  }));
+  return readConfig(env, (reader) => {
+    const jobs = readJobDispatchConfig(reader, runnerCommand());
+    return {
+      logLevel: readLogLevel(reader),
+      ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
+      database: readDatabaseConfig(reader),
+      redis: readRedisConfig(reader),
+      jobs,
+      limits: readAdmissionLimits(reader),
+      concurrency: reader.integer('DISPATCHER_CONCURRENCY', defaultConcurrency[jobs.kind], { min: 1, max: 1000 }),
+      admissionIntervalMs: reader.integer('ADMISSION_INTERVAL_SECONDS', 2, { min: 1, max: 3600 }) * 1000,
+    };
+  });
 }
 
 /** The runner beside this app: its sources when this runs from the sources, otherwise what was built. */

@@ -2,7 +2,8 @@ import { systemScope } from '@cloudscan/auth';
 import { createCaching } from '@cloudscan/cache';
 import type { Caching } from '@cloudscan/cache';
 import { Database, orchestratorRoles } from '@cloudscan/database';
-import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
+import { createJobDispatcher } from '@cloudscan/job-dispatch';
+import type { JobPlatform } from '@cloudscan/job-dispatch';
 import type { JobDispatcher, SystemPorts } from '@cloudscan/orchestration';
 import { OpsServer, PeriodicTask, Shutdown } from '@cloudscan/process';
 import type { Service } from '@cloudscan/process';
@@ -50,16 +51,19 @@ export async function createApp(config: DispatcherConfig, overrides: Overrides =
   });
   const { scans, systemScans } = createRepositories(database, queue);
   const clock = { now: () => new Date() };
-  const local = new LocalJobDispatcher(new PgLocalJobRepository(database), clock, {
-    ...config.jobs.local,
-    runner: config.jobs.runner,
+  const platform = await createJobDispatcher(config.jobs, {
+    localJobs: new PgLocalJobRepository(database),
+    clock,
     database: config.database,
+    log,
+    actor: service,
   });
+  const jobs = overrides.jobs ?? platform.jobs;
   const ports: SystemPorts = {
     scope: systemScope('dispatcher'),
     scans,
     system: systemScans,
-    jobs: overrides.jobs ?? local,
+    jobs,
     events: caching.events,
     clock,
     policy: { limits: config.limits, maxAttempts: config.jobs.maxAttempts },
@@ -76,11 +80,17 @@ export async function createApp(config: DispatcherConfig, overrides: Overrides =
   );
   const ops = new OpsServer({
     ...config.ops,
-    checks: [{ name: 'postgresql', required: true, check: () => database.ping() }],
-    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    checks: [
+      { name: 'postgresql', required: true, check: () => database.ping() },
+      // Without it messages wait, and admission goes on: what can be done meanwhile is done by this process.
+      { name: jobs.kind, required: false, check: (signal) => jobs.ping(signal) },
+    ],
+    metrics: async () => {
+      await dispatcher.observeQueue();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   });
-  const preempt = config.jobs.local.stopRunsOnExit ? () => local.preemptAll() : null;
-  return new App({ log, database, caching, queue, local, dispatcher, admission, ops, preempt });
+  return new App({ log, database, caching, queue, platform, dispatcher, admission, ops });
 }
 
 interface Parts {
@@ -88,12 +98,10 @@ interface Parts {
   readonly database: Database;
   readonly caching: Caching;
   readonly queue: PgBossQueue;
-  readonly local: LocalJobDispatcher;
+  readonly platform: JobPlatform;
   readonly dispatcher: Dispatcher;
   readonly admission: PeriodicTask;
   readonly ops: OpsServer;
-  /** Stops the runs of this machine; null when they go on without a dispatcher. */
-  readonly preempt: (() => Promise<void>) | null;
 }
 
 class App implements DispatcherApp {
@@ -101,17 +109,18 @@ class App implements DispatcherApp {
   readonly #shutdown: Shutdown;
 
   constructor(parts: Parts) {
-    const { log, database, caching, queue, dispatcher, admission, ops, preempt } = parts;
+    const { log, database, caching, queue, platform, dispatcher, admission, ops } = parts;
     this.#parts = parts;
     this.#shutdown = new Shutdown(log);
     this.#shutdown.on('not-ready', 'ops', 100, () => ops.drain());
     this.#shutdown.on('stop-intake', 'admission', 5000, () => admission.stop());
     this.#shutdown.on('drain', 'messages', drainMs, () => dispatcher.stop());
-    if (preempt !== null) this.#shutdown.on('cancel', 'runs', preemptMs, preempt);
+    if (platform.preempt !== null) this.#shutdown.on('cancel', 'runs', preemptMs, platform.preempt);
     this.#shutdown.on('close', 'ops', 1000, () => ops.stop());
-    this.#shutdown.on('close', 'queue and database', 5000, async () => {
+    this.#shutdown.on('close', 'connections', 5000, async () => {
       await queue.stop();
       await caching.stop();
+      await platform.stop();
       await database.stop();
     });
   }
@@ -125,8 +134,8 @@ class App implements DispatcherApp {
   }
 
   async start(): Promise<void> {
-    const { log, caching, queue, local, dispatcher, admission, ops } = this.#parts;
-    await local.prepare();
+    const { log, caching, queue, platform, dispatcher, admission, ops } = this.#parts;
+    await platform.prepare();
     await ops.start();
     await Promise.all([queue.start(), caching.start()]);
     await dispatcher.start();

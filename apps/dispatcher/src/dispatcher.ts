@@ -42,12 +42,22 @@ export class Dispatcher implements Service {
     await this.stop();
   }
 
-  /** One pass of admission; tells the metrics how the queue stands. */
+  /** One pass of admission. */
   async admitOnce(): Promise<void> {
     const { scope, system, policy, clock } = this.#ports;
     const admitted = await system.admit(scope, { limits: policy.limits, at: clock.now() });
     if (admitted > 0) this.#options.log.info({ admitted }, 'scans admitted');
-    this.#options.metrics.show(await system.queueStatistics(scope));
+  }
+
+  /** Tells the metrics how the queue stands; called when they are asked for, since it reads every active scan. */
+  async observeQueue(): Promise<void> {
+    const { scope, system } = this.#ports;
+    const { log, metrics } = this.#options;
+    try {
+      metrics.show(await system.queueStatistics(scope));
+    } catch (error) {
+      log.warn({ error }, 'the queue could not be observed; its metrics are as of the last time');
+    }
   }
 
   async #dispatch(message: DispatchMessage, delivery: Delivery): Promise<void> {

@@ -54,7 +54,7 @@ test('a wrong configuration is named and ends the process with 2', async (t) => 
   child.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const [exitCode] = (await once(child, 'close')) as [number];
   t.is(exitCode, 2);
-  t.regex(output, /JOB_DISPATCHER is "kubernetes", which this version cannot dispatch to; set it to local/);
+  t.regex(output, /RUNNER_IMAGE is not set; set it to the image of the runner/);
   t.regex(output, /DISPATCHER_CONCURRENCY is "0"; set it to a whole number from 1 to 1000/);
 });
 

@@ -11,11 +11,14 @@ const scope = systemScope('test');
 function brokenJobs(create: (spec: JobSpec) => Promise<never>): JobDispatcher {
   return {
     kind: 'local',
+    ping: async () => undefined,
     create,
-    get: async () => null,
+    find: async () => new Map(),
     list: async function* () {},
+    watch: async () => ({ silentMs: 0, stop: async () => undefined }),
     logs: async () => '',
     cancel: async () => undefined,
+    retire: async () => undefined,
     delete: async () => undefined,
     removeOrphans: async () => 0,
   };

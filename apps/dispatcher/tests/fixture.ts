@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { scopeOf, systemScope } from '@cloudscan/auth';
 import type { OrganizationScope } from '@cloudscan/auth';
 import type { Scan } from '@cloudscan/domain';
-import { LocalJobDispatcher } from '@cloudscan/job-dispatch';
+import { createJobDispatcher } from '@cloudscan/job-dispatch';
 import { orchestratorRoles } from '@cloudscan/database';
 import { PgBossQueue } from '@cloudscan/queue';
 import { createRepositories, PgLocalJobRepository } from '@cloudscan/repositories';
@@ -120,9 +120,14 @@ export class DispatcherFixture {
   }
 
   async #stopRuns(): Promise<void> {
-    const { jobs, runner } = loadConfigOf(this.environment('exit 0'));
-    const dispatcher = new LocalJobDispatcher(this.jobs, { now: () => new Date() }, { ...jobs, runner, database: this.database.config });
-    for await (const { jobName } of this.jobs.list(systemScope('test'), 100)) await dispatcher.delete(jobName);
+    const { jobs } = await createJobDispatcher(loadConfig(this.environment('exit 0')).jobs, {
+      localJobs: this.jobs,
+      clock: { now: () => new Date() },
+      database: this.database.config,
+      log: silentLogger,
+      actor: 'test',
+    });
+    for await (const { jobName } of this.jobs.list(systemScope('test'), 100)) await jobs.delete(jobName);
     await eventually(async () => (await this.database.query<{ n: number }>(supervisors))[0]!.n === 0, {
       what: 'the end of the supervisors',
     });
@@ -131,8 +136,3 @@ export class DispatcherFixture {
 
 const supervisors =
   "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'cloudscan-supervisor' AND datname = current_database()";
-
-function loadConfigOf(environment: Record<string, string>) {
-  const { jobs } = loadConfig(environment);
-  return { jobs: jobs.local, runner: jobs.runner };
-}

@@ -1,10 +1,12 @@
-import { clientConfig, resolveTls } from '@cloudscan/database';
+import { createHash } from 'node:crypto';
+import { clientConfig, Listener, resolveTls } from '@cloudscan/database';
 import type { DatabaseConfig, Transaction } from '@cloudscan/database';
 import { unavailable } from '@cloudscan/domain';
-import type { Delivery, QueueMessages, QueueName, ScanQueue } from '@cloudscan/orchestration';
+import type { QueueMessages, QueueName, ScanQueue } from '@cloudscan/orchestration';
 import type { Logger } from '@cloudscan/telemetry';
 import { PgBoss } from 'pg-boss';
-import type { JobResult, JobWithMetadata } from 'pg-boss';
+import { Consumer } from './consumer.ts';
+import type { Handler } from './consumer.ts';
 import { keyOf } from './queues.ts';
 
 export interface PgBossQueueOptions {
@@ -17,30 +19,30 @@ export interface PgBossQueueOptions {
    */
   readonly mode: 'send' | 'consume';
   readonly logger: Logger;
+  /** Milliseconds that handlers get to end when their consumer stops; 8,000 by default. */
+  readonly drainMs?: number;
 }
 
 /** One message to be sent, as the repositories give it. */
 type Outgoing = { readonly [Q in QueueName]: { readonly queue: Q; readonly message: QueueMessages[Q] } }[QueueName];
 
-type Handler<Q extends QueueName> = (message: QueueMessages[Q], signal: AbortSignal, delivery: Delivery) => Promise<void>;
+/** The PostgreSQL schema of pg-boss. */
+const schema = 'pgboss';
 
-/** Connections beside the one that listens: two for fetching and settling at once, one for supervision. */
-const consumerConnections = 3;
+/** Connections beside the one that listens: for fetching, for settling and for supervision. */
+const consumerConnections = 4;
 
 /** Seconds between looks for messages whose heartbeat was missed: with the heartbeat's ten, how long a dead consumer's message rests. */
 const superviseSeconds = 5;
 
-/** Seconds between looks for messages that no notification tells of, such as those whose pause before the next try is over. */
-const backstopSeconds = { listening: 2, notListening: 1 } as const;
+/** Seconds between removals of done messages. */
+const maintenanceSeconds = 60;
 
-/** Seconds between heartbeats, a third of what the queues allow. */
-const heartbeatSeconds = 3;
+/** Well inside a pod's grace period. */
+const defaultDrainMs = 8000;
 
-/** How many messages a fetch takes at least: pg-boss goes on without a pause only after a full fetch of more than one. */
-const batchSize = 2;
-
-/** Milliseconds that handlers get to end when the queue stops; then their signals abort and their messages go to others. */
-const stopMs = 20_000;
+/** What pg-boss notifies with the name of a queue that got a message; see `notifyChannelSql` of its plans. */
+const channel = `pgboss_${createHash('sha224').update(schema).digest('hex').slice(0, 24)}`;
 
 /**
  * The queues in PostgreSQL, by pg-boss. It has connections of its own, survives restarts of the server, and is the
@@ -49,7 +51,9 @@ const stopMs = 20_000;
 export class PgBossQueue implements ScanQueue, AsyncDisposable {
   readonly #config: DatabaseConfig;
   readonly #options: PgBossQueueOptions;
+  readonly #consumers = new Set<{ readonly queue: QueueName; notify(): void; stop(): Promise<void> }>();
   #boss: PgBoss | null = null;
+  #listener: Listener | null = null;
 
   constructor(config: DatabaseConfig, options: PgBossQueueOptions) {
     this.#config = config;
@@ -63,20 +67,27 @@ export class PgBossQueue implements ScanQueue, AsyncDisposable {
     const boss = new PgBoss(await this.#bossOptions());
     boss.on('error', (error) => logger.warn({ error }, 'the queue met an error and goes on'));
     boss.on('warning', ({ message, data }) => logger.warn({ data }, message));
+    const listener = this.#options.mode === 'consume' ? this.#createListener() : null;
     try {
       await boss.start();
+      await listener?.start();
     } catch (error) {
       await boss.stop({ graceful: false }).catch(() => undefined);
       throw unavailable('the queue', error);
     }
     this.#boss = boss;
+    this.#listener = listener;
   }
 
-  /** Waits for the handlers at work, up to 20 seconds, then aborts their signals. Idempotent. */
+  /** Waits for the handlers at work, up to `drainMs`; then aborts their signals and gives their messages back. Idempotent. */
   async stop(): Promise<void> {
     const boss = this.#boss;
+    const listener = this.#listener;
     this.#boss = null;
-    await boss?.stop({ graceful: true, timeout: stopMs });
+    this.#listener = null;
+    await Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
+    await listener?.stop();
+    await boss?.stop({ graceful: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,25 +108,15 @@ export class PgBossQueue implements ScanQueue, AsyncDisposable {
     { concurrency }: { readonly concurrency: number },
     handler: Handler<Q>,
   ): Promise<() => Promise<void>> {
-    const boss = this.#started();
-    // A fetch is settled message by message but ends with its slowest, so many small fetches serve better than one large.
-    const options = {
-      batchSize,
-      localConcurrency: Math.max(1, Math.floor(concurrency / batchSize)),
-      burstWhenBatchFull: true,
-      includeMetadata: true,
-      perJobResults: true,
-      pollingIntervalSeconds: backstopSeconds.notListening,
-      notifyPollingIntervalSeconds: backstopSeconds.listening,
-      heartbeatRefreshSeconds: heartbeatSeconds,
-    } as const;
-    const id = await boss.work<QueueMessages[Q], unknown, typeof options>(queue, options, async (jobs) => {
-      if (concurrency > 1) return Promise.all(jobs.map((job) => this.#handle(queue, job, handler)));
-      const results: JobResult[] = [];
-      for (const job of jobs) results.push(await this.#handle(queue, job, handler));
-      return results;
-    });
-    return () => boss.offWork(queue, { id, wait: true });
+    const { logger, drainMs = defaultDrainMs } = this.#options;
+    const consumer = new Consumer({ boss: this.#started(), queue, concurrency, handler, logger, drainMs });
+    const entry = { queue, notify: () => consumer.notify(), stop: () => consumer.stop() };
+    this.#consumers.add(entry);
+    consumer.start();
+    return async () => {
+      await consumer.stop();
+      this.#consumers.delete(entry);
+    };
   }
 
   /** As of the supervisor's last look, a few seconds ago. */
@@ -128,15 +129,18 @@ export class PgBossQueue implements ScanQueue, AsyncDisposable {
     return stats?.queuedCount ?? 0;
   }
 
-  async #handle<Q extends QueueName>(queue: Q, job: JobWithMetadata<QueueMessages[Q]>, handler: Handler<Q>): Promise<JobResult> {
-    const isLast = job.retryCount >= job.retryLimit;
-    try {
-      await handler(job.data, job.signal, { isLast });
-      return { id: job.id, status: 'completed' };
-    } catch (error) {
-      this.#options.logger.warn({ queue, message: job.data, tries: job.retryCount + 1, isLast, error }, 'a message could not be handled');
-      return { id: job.id, status: 'failed', output: { message: error instanceof Error ? error.message : String(error) } };
-    }
+  #createListener(): Listener {
+    const { applicationName, logger } = this.#options;
+    const notify = (queue: string | null): void => {
+      for (const consumer of this.#consumers) if (queue === null || consumer.queue === queue) consumer.notify();
+    };
+    return new Listener(this.#config, {
+      applicationName,
+      channel,
+      onPayload: (queue) => notify(queue),
+      onGap: () => notify(null),
+      onError: (error) => logger.warn({ error }, 'the queue cannot be listened to; it is read every two seconds meanwhile'),
+    });
   }
 
   #started(): PgBoss {
@@ -152,17 +156,16 @@ export class PgBossQueue implements ScanQueue, AsyncDisposable {
       ...{ host, port, user, password: password as string, database, ssl, application_name: applicationName },
       options: `-c role=${role}`,
       max: consumes ? consumerConnections : 1,
-      schema: 'pgboss',
+      schema,
       // The schema, its indexes included, belongs to the migrations' login.
       migrate: false,
       reindex: false,
       schedule: false,
       registerInstance: false,
       supervise: consumes,
-      useListenNotify: consumes,
       superviseIntervalSeconds: superviseSeconds,
       monitorIntervalSeconds: superviseSeconds,
-      maintenanceIntervalSeconds: 300,
+      maintenanceIntervalSeconds: maintenanceSeconds,
     };
   }
 }

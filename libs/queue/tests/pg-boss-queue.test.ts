@@ -1,9 +1,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemScope } from '@cloudscan/auth';
 import { orchestratorRoles } from '@cloudscan/database';
 import type { Database, DatabaseConfig } from '@cloudscan/database';
+import { DomainError, unavailable } from '@cloudscan/domain';
 import type { DispatchMessage } from '@cloudscan/orchestration';
 import { PgBossQueue } from '../src/index.ts';
 import type { PgBossQueueOptions } from '../src/index.ts';
@@ -15,12 +17,18 @@ import type { ExecutionContext } from 'ava';
 
 const scope = systemScope('test');
 
-async function startQueue(t: ExecutionContext, config: DatabaseConfig, mode: PgBossQueueOptions['mode'] = 'consume'): Promise<PgBossQueue> {
+async function startQueue(
+  t: ExecutionContext,
+  config: DatabaseConfig,
+  mode: PgBossQueueOptions['mode'] = 'consume',
+  drainMs = 5000,
+): Promise<PgBossQueue> {
   const queue = new PgBossQueue(config, {
     applicationName: `test-queue-${mode}`,
     role: orchestratorRoles.system,
     mode,
     logger: silentLogger,
+    drainMs,
   });
   await queue.start();
   t.teardown(() => queue.stop());
@@ -167,6 +175,89 @@ test('the function that consume returns waits for what is at work and takes noth
   await stopping;
   t.is(begun, 1);
   t.deepEqual(await states(db), ['completed', 'created']);
+});
+
+test('while what a handler depends on is away no try is counted', async (t) => {
+  const db = await testDatabase(t);
+  await db.query(`UPDATE pgboss.queue SET retry_limit = 1 WHERE name = 'dispatch'`);
+  const queue = await startQueue(t, db.config);
+  const tries: boolean[] = [];
+  await queue.consume('dispatch', { concurrency: 2 }, async (_message, _signal, { isLast }) => {
+    tries.push(isLast);
+    if (tries.length <= 3) throw unavailable('the cluster');
+  });
+  await send(db.database, queue, dispatch());
+  await eventually(() => tries.length === 4, { timeoutMs: 20_000 });
+  t.deepEqual(tries, [false, false, false, false]);
+  await eventually(async () => (await states(db)).at(-1) === 'completed');
+  t.deepEqual(await db.query(`SELECT FROM pgboss.job WHERE name = 'dispatch-dead-letters'`), []);
+});
+
+test('a pause that an error asks for is kept, and its try is counted', async (t) => {
+  const db = await testDatabase(t);
+  await db.query(`UPDATE pgboss.queue SET retry_limit = 1, retry_delay = 0, retry_backoff = false WHERE name = 'dispatch'`);
+  const queue = await startQueue(t, db.config);
+  const tries: { readonly at: number; readonly isLast: boolean }[] = [];
+  await queue.consume('dispatch', { concurrency: 2 }, async (_message, _signal, { isLast }) => {
+    tries.push({ at: performance.now(), isLast });
+    throw new DomainError('resource_exhausted', 'the namespace is full', { retryAfterMs: 1500 });
+  });
+  await send(db.database, queue, dispatch());
+  await eventually(async () => (await db.query(`SELECT FROM pgboss.job WHERE name = 'dispatch-dead-letters'`)).length === 1, {
+    timeoutMs: 20_000,
+  });
+  t.deepEqual(
+    tries.map(({ isLast }) => isLast),
+    [false, true],
+  );
+  t.true(tries[1]!.at - tries[0]!.at >= 1500);
+});
+
+test('a message that does not end holds up no other, and goes to somebody else at once when its consumer stops', async (t) => {
+  const db = await testDatabase(t);
+  await db.query(`UPDATE pgboss.queue SET retry_limit = 1 WHERE name = 'dispatch'`);
+  const first = await startQueue(t, db.config, 'consume', 200);
+  const second = await startQueue(t, db.config);
+  const stuck = dispatch();
+  const others = Array.from({ length: 20 }, () => dispatch());
+  const done: string[] = [];
+  let wasAborted = false;
+  const entered = Promise.withResolvers<void>();
+  const stop = await first.consume('dispatch', { concurrency: 2 }, async ({ scanId }, signal) => {
+    if (scanId !== stuck.scanId) return void done.push(scanId);
+    signal.addEventListener('abort', () => (wasAborted = true));
+    entered.resolve();
+    await new Promise(() => undefined);
+  });
+  await send(db.database, first, stuck, ...others);
+  await entered.promise;
+  await eventually(() => done.length === others.length, { timeoutMs: 20_000 });
+  await stop();
+  t.true(wasAborted);
+  t.deepEqual(
+    (await states(db)).filter((state) => state !== 'completed'),
+    ['created'],
+    'given back, not left to its heartbeat',
+  );
+  const taken = Promise.withResolvers<boolean>();
+  await second.consume('dispatch', { concurrency: 2 }, async (_message, _signal, { isLast }) => taken.resolve(isLast));
+  t.false(await taken.promise, 'and no try is counted');
+});
+
+test('consumers that are woken together share what has come', async (t) => {
+  const db = await testDatabase(t);
+  const handled = [0, 0];
+  for (const index of handled.keys()) {
+    const queue = await startQueue(t, db.config);
+    await queue.consume('dispatch', { concurrency: 8 }, async () => {
+      handled[index]! += 1;
+      await delay(50);
+    });
+  }
+  const sender = await startQueue(t, db.config, 'send');
+  await send(db.database, sender, ...Array.from({ length: 100 }, () => dispatch()));
+  await eventually(() => handled[0]! + handled[1]! === 100, { timeoutMs: 20_000 });
+  t.true(Math.min(...handled) >= 20, handled.join(' and '));
 });
 
 test('depth counts what waits', async (t) => {

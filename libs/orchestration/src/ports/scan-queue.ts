@@ -34,18 +34,21 @@ export type QueueName = keyof QueueMessages;
 
 /** What a handler may want to know about the hand-over itself. */
 export interface Delivery {
-  /** No other try follows: if the handler throws now, the message rests in the dead letters. */
+  /** No other try is counted: if the handler throws now what counts as a try, the message rests in the dead letters. */
   readonly isLast: boolean;
 }
 
 /**
  * The consuming side of the queues; messages are sent inside the repositories' transactions. At least once: a handler that
- * throws sees its message again, with growing pauses, and after the last try the message rests in the dead letters.
+ * throws sees its message again, with growing pauses or after the error's `retryAfterMs`, and after the last try the message
+ * rests in the dead letters. Throwing `unavailable` or `deadline_exceeded` counts as no try: what the handler depends on is
+ * away, and the message comes again until it is back.
  */
 export interface ScanQueue {
   /**
    * Begins to hand messages to the handler, `concurrency` at a time.
-   * The returned function stops taking new ones and waits for those at work.
+   * The returned function stops taking new ones and waits for those at work; what does not end in time has its signal aborted
+   * and goes to others at once.
    */
   consume<Q extends QueueName>(
     queue: Q,

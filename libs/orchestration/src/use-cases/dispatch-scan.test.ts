@@ -79,12 +79,22 @@ test('a Job whose attempt ended meanwhile goes again', async (t) => {
   t.deepEqual(seen.deleted, ['scan-scan-2']);
 });
 
-test('what is only down is tried again, and after the last try left to the sweeper', async (t) => {
+test('what is only away is tried again, however often that was', async (t) => {
   for (const isLast of [false, true]) {
     const { ports, seen } = world({ createError: unavailable('the cluster') });
     await t.throwsAsync(dispatchScan(ports, message, { isLast }), { code: 'unavailable' });
     t.deepEqual(seen.ends, []);
   }
+});
+
+test('an attempt that nobody could start for a day is ended with what kept it', async (t) => {
+  const dispatchable = { ...scan, admittedAt: new Date(now.getTime() - 86_400_000) };
+  const { ports, seen } = world({ dispatchable, createError: unavailable('the cluster') });
+  t.deepEqual(await dispatchScan(ports, message, { isLast: false }), { kind: 'rejected', reason: 'internal' });
+  t.like(seen.ends[0], {
+    reason: 'internal',
+    evidence: { condition: 'DispatchFailed', logTail: 'the cluster is not available; try again' },
+  });
 });
 
 test('a quota has its tries, then it is the reason', async (t) => {

@@ -15,12 +15,15 @@ export type DispatchOutcome =
   /** The Job can never be made; the attempt was ended. */
   | { readonly kind: 'rejected'; readonly reason: FailureReason };
 
+/** Milliseconds since its admission for which an attempt outlasts that Jobs cannot be made at present. */
+const patienceMs = 86_400_000;
+
 /**
  * Makes the Job of an admitted attempt. Compares before it makes the Job and looks again after, so it may be called any
  * number of times, by any number of dispatchers.
  *
- * @throws what a later try may mend; on the last try the attempt has been ended, unless only something else was down: then
- *   the sweeper sends the message again
+ * @throws what a later try may mend; on the last try the attempt has been ended. While only something else is away, no try is
+ *   counted, but an attempt that nobody could start for a day is ended.
  */
 export async function dispatchScan(ports: SystemPorts, message: DispatchMessage, { isLast }: Delivery): Promise<DispatchOutcome> {
   const { scope, system, jobs, clock } = ports;
@@ -31,7 +34,8 @@ export async function dispatchScan(ports: SystemPorts, message: DispatchMessage,
   try {
     job = await jobs.create(jobSpecOf(scan, message));
   } catch (error) {
-    const verdict = judge(error, isLast);
+    const waitedMs = clock.now().getTime() - (scan.admittedAt ?? scan.updatedAt).getTime();
+    const verdict = judge(error, isLast, waitedMs);
     if (verdict !== 'retry') await endAttempt(ports, { scanId, attempt, ...failureOf(error, verdict.reason) });
     if (verdict === 'retry' || isLast) throw error;
     return { kind: 'rejected', reason: verdict.reason };
@@ -50,10 +54,10 @@ function jobSpecOf(scan: Scan, { attempt, traceparent }: DispatchMessage) {
 }
 
 /** Nobody knows what an error means that is not a domain error, so it has its tries as well. */
-function judge(error: unknown, isLast: boolean): 'retry' | { readonly reason: FailureReason } {
+function judge(error: unknown, isLast: boolean, waitedMs: number): 'retry' | { readonly reason: FailureReason } {
   if (!(error instanceof DomainError) || error.code === 'internal') return isLast ? { reason: 'internal' } : 'retry';
   if (error.code === 'resource_exhausted') return isLast ? { reason: 'quota' } : 'retry';
-  return error.retry === 'safe' ? 'retry' : { reason: 'internal' };
+  return error.retry === 'safe' && waitedMs < patienceMs ? 'retry' : { reason: 'internal' };
 }
 
 function failureOf(error: unknown, reason: FailureReason) {
