@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { FakeClock, ProcessKubelet, processesOf, eventually, testCluster, testFile, uniqueName } from '@cloudscan/testing';
-import type { Pod, ProcessKubeletOptions, TestCluster } from '@cloudscan/testing';
+import { FakeClock, ProcessKubelet, processesOf, eventually, testCluster, testFile, uniqueName } from '../../src/index.ts';
+import type { Pod, ProcessKubeletOptions, TestCluster } from '../../src/index.ts';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { conditionOf, Pods, stateOf } from './pods.ts';

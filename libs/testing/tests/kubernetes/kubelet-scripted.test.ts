@@ -1,5 +1,5 @@
-import { eventually, ScriptedKubelet, testCluster, testFile, uniqueName } from '@cloudscan/testing';
-import type { Pod, PodScript, TestCluster } from '@cloudscan/testing';
+import { eventually, ScriptedKubelet, testCluster, testFile, uniqueName } from '../../src/index.ts';
+import type { Pod, PodScript, TestCluster } from '../../src/index.ts';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { conditionOf, Pods, stateOf } from './pods.ts';

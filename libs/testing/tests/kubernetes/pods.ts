@@ -1,5 +1,5 @@
-import { eventually } from '@cloudscan/testing';
-import type { Pod, TestCluster } from '@cloudscan/testing';
+import { eventually } from '../../src/index.ts';
+import type { Pod, TestCluster } from '../../src/index.ts';
 
 type ContainerSpec = Partial<Pod['spec']['containers'][number]>;
 

@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { readConfig } from '@cloudscan/config';
+import type { Environment } from '@cloudscan/config';
 import { runMain } from '@cloudscan/process';
 import type { Service } from '@cloudscan/process';
 import { readKubeconfig } from '../kubeconfig.ts';
 import { ProcessKubelet } from './process-kubelet.ts';
 import type { ContainerImage } from './process-kubelet.ts';
-
-/** Images that come with a shell and the tools of this machine. */
-const shellImages: Readonly<Record<string, ContainerImage>> = Object.fromEntries(
-  ['busybox', 'busybox:latest', 'alpine', 'alpine:latest'].map((name) => [name, { cmd: ['sh'] }]),
-);
 
 interface KubeletProcessConfig {
   readonly kubeconfig: string;
@@ -17,26 +13,31 @@ interface KubeletProcessConfig {
   readonly images: Readonly<Record<string, ContainerImage>>;
 }
 
-const config = readConfig<KubeletProcessConfig>(process.env, (env) => {
-  const images = env.optional('KUBELET_IMAGES');
+/** Images that stand for a shell with the tools of this machine. */
+const shellImages = Object.fromEntries(['busybox', 'busybox:latest', 'alpine', 'alpine:latest'].map((name) => [name, { cmd: ['sh'] }]));
+
+function loadConfig(environment: Environment): KubeletProcessConfig {
+  return readConfig(environment, (env) => {
+    const images = env.optional('KUBELET_IMAGES');
+    return {
+      kubeconfig: env.required('KUBECONFIG', 'the path of a kubeconfig whose current context may do what a kubelet does'),
+      node: env.string('KUBELET_NODE', 'node-1'),
+      images: { ...shellImages, ...(images !== undefined && (JSON.parse(readFileSync(images, 'utf8')) as KubeletProcessConfig['images'])) },
+    };
+  });
+}
+
+function createService({ kubeconfig, node, images }: KubeletProcessConfig): Service {
+  let kubelet: ProcessKubelet | null = null;
+  const stop = async (): Promise<void> => await kubelet?.stop();
   return {
-    kubeconfig: env.required('KUBECONFIG', 'the path of a kubeconfig whose current context may do what a kubelet does'),
-    node: env.string('KUBELET_NODE', 'node-1'),
-    images: {
-      ...shellImages,
-      ...(images === undefined ? {} : (JSON.parse(readFileSync(images, 'utf8')) as KubeletProcessConfig['images'])),
+    start: async () => {
+      kubelet = await ProcessKubelet.start(readKubeconfig(kubeconfig), { nodes: [node], images });
+      process.stdout.write(`${node} is ready; its HTTPS server listens on 127.0.0.1:${kubelet.port}\n`);
     },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
-});
+}
 
-let kubelet: ProcessKubelet | null = null;
-const service: Service = {
-  start: async () => {
-    kubelet = await ProcessKubelet.start(readKubeconfig(config.kubeconfig), { nodes: [config.node], images: config.images });
-    process.stdout.write(`${config.node} is ready; its HTTPS server listens on 127.0.0.1:${kubelet.port}\n`);
-  },
-  stop: async () => await kubelet?.stop(),
-  [Symbol.asyncDispose]: () => service.stop(),
-};
-
-await runMain(async () => service);
+await runMain(async () => createService(loadConfig(process.env)));

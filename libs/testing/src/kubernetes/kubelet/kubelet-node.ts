@@ -17,6 +17,8 @@ const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 /** One Node of the cluster and the Lease that says it is alive. */
 export class KubeletNode {
   readonly name: string;
+  /** Gone without a word: it runs nothing and says nothing any more. */
+  isLost = false;
   readonly #api: KubernetesApi;
   readonly #clock: TimerClock;
   readonly #options: NodeOptions;
@@ -44,6 +46,7 @@ export class KubeletNode {
   }
 
   async heartbeat(): Promise<void> {
+    if (this.isLost) return;
     const lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',

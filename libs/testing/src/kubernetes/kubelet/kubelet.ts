@@ -89,7 +89,8 @@ export class Kubelet implements AsyncDisposable {
 
   /** The machine is gone from one moment to the next: no heartbeat, no report, and its containers are dead. */
   async loseNode(name: string): Promise<void> {
-    this.#nodes.delete(name);
+    const node = this.#nodes.get(name);
+    if (node !== undefined) node.isLost = true;
     const lost = this.#workersOn(name);
     for (const worker of lost) worker.abandon();
     await Promise.all(lost.map((worker) => worker.stop()));
@@ -116,7 +117,7 @@ export class Kubelet implements AsyncDisposable {
 
   #see(pod: Pod): void {
     const { uid } = pod.metadata;
-    if (!this.#nodes.has(pod.spec.nodeName!) || this.#stopping.signal.aborted) return;
+    if (this.#nodes.get(pod.spec.nodeName!)?.isLost !== false || this.#stopping.signal.aborted) return;
     const known = this.#workers.get(uid);
     if (known !== undefined) return known.update(pod);
     const worker = new PodWorker(pod, {
