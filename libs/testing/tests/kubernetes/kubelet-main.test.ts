@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { eventually, testCluster, testFile, uniqueName } from '../../src/index.ts';
-import type { TestCluster } from '../../src/index.ts';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { Pods } from './pods.ts';
 
 const file = testFile(test);

@@ -1,8 +1,16 @@
 import { existsSync } from 'node:fs';
-import { FakeClock, ProcessKubelet, processesOf, eventually, testCluster, testFile, uniqueName } from '../../src/index.ts';
-import type { Pod, ProcessKubeletOptions, TestCluster } from '../../src/index.ts';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { FakeClock } from '../../src/clock.ts';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import type { Pod } from '../../src/kubernetes/kubelet/kubernetes-types.ts';
+import { ProcessKubelet } from '../../src/kubernetes/kubelet/process-kubelet.ts';
+import type { ProcessKubeletOptions } from '../../src/kubernetes/kubelet/process-kubelet.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { processesOf } from '../../src/processes-of.ts';
+import { testFile } from '../../src/test-file.ts';
 import { conditionOf, Pods, stateOf } from './pods.ts';
 
 const file = testFile(test);

@@ -1,7 +1,13 @@
-import { eventually, ScriptedKubelet, testCluster, testFile, uniqueName } from '../../src/index.ts';
-import type { Pod, PodScript, TestCluster } from '../../src/index.ts';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import type { Pod } from '../../src/kubernetes/kubelet/kubernetes-types.ts';
+import { ScriptedKubelet } from '../../src/kubernetes/kubelet/scripted-kubelet.ts';
+import type { PodScript } from '../../src/kubernetes/kubelet/scripted-kubelet.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { conditionOf, Pods, stateOf } from './pods.ts';
 
 const file = testFile(test);

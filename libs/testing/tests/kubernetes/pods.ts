@@ -1,5 +1,6 @@
-import { eventually } from '../../src/index.ts';
-import type { Pod, TestCluster } from '../../src/index.ts';
+import { eventually } from '../../src/eventually.ts';
+import type { Pod } from '../../src/kubernetes/kubelet/kubernetes-types.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
 
 type ContainerSpec = Partial<Pod['spec']['containers'][number]>;
 
