@@ -1,7 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
-import { eventually, newId, testDatabaseServer } from '@cloudscan/testing';
-import { aJobSpec, localJobsFixture, reaches, shell, statusOf } from './local-jobs.ts';
+import { eventually, testDatabaseServer } from '@cloudscan/testing';
+import { aJobSpec, reaches, shell, statusOf } from './jobs.ts';
+import { localJobsFixture } from './local-jobs.ts';
 
 test('a runner that ends with 0 has succeeded, and its record says when and with which last words', async (t) => {
   const fixture = await localJobsFixture(t);
@@ -107,26 +108,6 @@ test('creating a Job again, and five times at once, runs one runner', async (t) 
   t.is((await statusOf(dispatchers[2]!, jobName))?.phase, 'succeeded');
   await fixture.supervisorGone(jobName);
   t.is(await readFile(`${fixture.workRoot}/runs`, 'utf8'), 'ran\n');
-});
-
-test('lists every Job once, and knows none that was deleted', async (t) => {
-  const fixture = await localJobsFixture(t);
-  const dispatcher = fixture.dispatcher(shell('sleep 600'));
-  const names = await Promise.all([1, 2, 3].map(async () => (await dispatcher.create(aJobSpec())).jobName));
-  const listed = async () => (await fixture.listed(dispatcher)).map(({ jobName }) => jobName);
-  t.deepEqual(await listed(), names.toSorted());
-  await dispatcher.delete(names[1]!);
-  t.is(await statusOf(dispatcher, names[1]!), null);
-  t.deepEqual(await listed(), [names[0]!, names[2]!].toSorted());
-});
-
-test('finds many Jobs at once, and says nothing of those that are not there', async (t) => {
-  const fixture = await localJobsFixture(t);
-  const dispatcher = fixture.dispatcher(shell('sleep 600'));
-  const names = await Promise.all([1, 2].map(async () => (await dispatcher.create(aJobSpec())).jobName));
-  const found = await dispatcher.find([...names, `scan-${newId()}-1`]);
-  t.deepEqual([...found.keys()].toSorted(), names.toSorted());
-  t.deepEqual(await dispatcher.find([]), new Map());
 });
 
 test('a Job whose end is recorded goes at once, with its folder', async (t) => {

@@ -6,7 +6,8 @@ import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
 import { identifyProcess, isRunning } from '@cloudscan/process';
 import { eventually, newId } from '@cloudscan/testing';
-import { aJobSpec, localJobsFixture, reaches, shell, statusOf } from './local-jobs.ts';
+import { aJobSpec, listed, reaches, shell, statusOf } from './jobs.ts';
+import { localJobsFixture } from './local-jobs.ts';
 
 const scope = systemScope('test');
 /** A runner with a scanner in a process group of its own. */
@@ -20,8 +21,8 @@ test('a supervisor that is killed takes its run along: nothing of it runs, and i
   await eventually(async () => (await fixture.processesOf(jobName)).length === 3);
   process.kill(supervisor!.pid, 'SIGKILL');
   const statuses = await eventually(async () => {
-    const listed = await fixture.listed(dispatcher);
-    return listed[0]?.phase === 'failed' ? listed : null;
+    const found = await listed(dispatcher);
+    return found[0]?.phase === 'failed' ? found : null;
   });
   t.like(statuses[0], { jobName, reason: 'runner_lost', evidence: { condition: 'SupervisorLost' } });
   t.deepEqual(await fixture.processesOf(jobName), []);
@@ -196,6 +197,6 @@ test('starting and deleting Jobs at random moments leaves nothing behind', async
     }),
   );
   await dispatcher.removeOrphans();
-  t.deepEqual(await fixture.listed(dispatcher), []);
+  t.deepEqual(await listed(dispatcher), []);
   t.deepEqual(await readdir(fixture.workRoot), []);
 });

@@ -2,15 +2,16 @@ import { access, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemScope } from '@cloudscan/auth';
-import type { JobDispatcher, JobSpec, JobStatus, LocalJob } from '@cloudscan/orchestration';
+import type { JobSpec, LocalJob } from '@cloudscan/orchestration';
 import { isRunning } from '@cloudscan/process';
 import { PgLocalJobRepository } from '@cloudscan/repositories';
 import { silentLogger } from '@cloudscan/telemetry';
-import { eventually, newId, testDatabase } from '@cloudscan/testing';
+import { eventually, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
 import { LocalJobDispatcher } from '../src/local/local-job-dispatcher.ts';
 import type { LocalJobDispatcherOptions } from '../src/local/local-job-dispatcher.ts';
 import { findRunProcesses, readProcessTable } from '../src/local/process-table.ts';
+import { reaches } from './jobs.ts';
 
 const scope = systemScope('test');
 
@@ -74,12 +75,6 @@ export class LocalJobsFixture {
     return (await this.jobs.find(scope, jobName))!;
   }
 
-  async listed(dispatcher: LocalJobDispatcher): Promise<readonly JobStatus[]> {
-    const statuses: JobStatus[] = [];
-    for await (const status of dispatcher.list()) statuses.push(status);
-    return statuses;
-  }
-
   /** What works in the folder of a run. */
   async processesOf(jobName: string): Promise<readonly number[]> {
     const run = { runner: null, known: [], workDir: this.workDirOf(jobName) };
@@ -110,36 +105,4 @@ export class LocalJobsFixture {
     }
     await dispatcher.removeOrphans();
   }
-}
-
-export function aJobSpec(overrides: Partial<JobSpec> = {}): JobSpec {
-  return {
-    scanId: newId(),
-    organizationId: newId(),
-    projectId: newId(),
-    attempt: 1,
-    scanTypes: ['sast'],
-    source: { artifactId: newId(), gitUrl: null, gitBranch: null, gitCommit: null },
-    traceparent: null,
-    ...overrides,
-  };
-}
-
-export async function statusOf(dispatcher: JobDispatcher, jobName: string): Promise<JobStatus | null> {
-  return (await dispatcher.find([jobName])).get(jobName) ?? null;
-}
-
-/** Waits until the Job is in one of the phases. */
-export async function reaches(dispatcher: JobDispatcher, jobName: string, ...phases: readonly JobStatus['phase'][]): Promise<JobStatus> {
-  return eventually(
-    async () => {
-      const status = await statusOf(dispatcher, jobName);
-      return status !== null && phases.includes(status.phase) ? status : null;
-    },
-    { timeoutMs: 20_000, what: `${jobName} ${phases.join(' or ')}` },
-  );
-}
-
-export function shell(script: string): readonly string[] {
-  return ['/bin/sh', '-c', script];
 }

@@ -122,7 +122,7 @@ function containerOf(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettin
     name: runnerContainer,
     image: pod.image,
     ...(pod.imagePullPolicy === null ? {} : { imagePullPolicy: pod.imagePullPolicy }),
-    ...(pod.command === null ? {} : { command: [...pod.command] }),
+    ...(pod.command === null ? {} : { command: pod.command.map(literal) }),
     env: variables(spec, runner, pod, tokenSecret),
     ...(pod.environmentSecret === null ? {} : { envFrom: [{ secretRef: { name: pod.environmentSecret } }] }),
     resources: {
@@ -150,7 +150,15 @@ function variables(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings
   };
   const token: V1EnvVar[] =
     tokenSecret === null ? [] : [{ name: tokenVariable, valueFrom: { secretKeyRef: { name: tokenSecret, key: tokenVariable } } }];
-  return [...Object.entries(plain).map(([name, value]) => ({ name, value })), ...token];
+  return [...Object.entries(plain).map(([name, value]) => ({ name, value: literal(value) })), ...token];
+}
+
+/**
+ * Kubernetes puts the value of another variable for `$(NAME)`: a branch of such a name would read what a Secret holds.
+ * https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+ */
+function literal(text: string): string {
+  return text.replaceAll('$', '$$$$');
 }
 
 function withoutNulls<K extends string>(values: Readonly<Record<K, string | null>>): Partial<Record<K, string>> {
