@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { TimerClock } from '../../clock.ts';
 import { formatTime } from './object.ts';
-import type { KubernetesObject } from './object.ts';
+import type { KubernetesObject, ObjectMeta } from './object.ts';
 import { apiVersionOf, keyOf } from './resource.ts';
 import type { Propagation, Resource } from './resource.ts';
 import { namespaces } from './resources/others.ts';
@@ -92,6 +92,7 @@ export class ObjectApi {
       },
     } as Item;
     resource.prepare(object, null, now);
+    omitEmpty(object.metadata);
     this.#validate(resource, object, null);
     const key = keyOf(namespace, name);
     if (this.collection(resource).get(key) !== undefined) throw alreadyExists(resource, name);
@@ -195,6 +196,7 @@ export class ObjectApi {
     if (options.propagationPolicy !== undefined || metadata.deletionTimestamp === undefined) {
       const own = { Foreground: [foregroundFinalizer], Orphan: [orphanFinalizer], Background: [] }[policy];
       metadata.finalizers = [...kept, ...own];
+      omitEmpty(metadata);
     }
     const grace = resource.graceSeconds(object, options.gracePeriodSeconds ?? null);
     // A second deletion may shorten the grace, never lengthen it.
@@ -225,6 +227,7 @@ export class ObjectApi {
     resource.prepare(object, previous, this.clock.now());
     this.#validate(resource, object, previous);
     // As text first: what is undefined is not there.
+    omitEmpty(object.metadata);
     const written = JSON.parse(JSON.stringify(object)) as Item;
     if (generation !== undefined && !isDeepStrictEqual(written.spec, previous.spec)) written.metadata.generation = generation + 1;
     if (isDryRun) return written;
@@ -271,6 +274,13 @@ export function parse<Item extends KubernetesObject>(stored: StoredObject): Item
 function isDue({ metadata }: KubernetesObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = metadata;
   return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0;
+}
+
+/** The API shows no empty lists and maps in metadata. */
+function omitEmpty(metadata: ObjectMeta): void {
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    if (Object.keys(metadata[field] ?? {}).length === 0) delete metadata[field];
+  }
 }
 
 function uidMismatch(expected: string, actual: string): string {
