@@ -286,7 +286,9 @@ test('a log that cannot be read, or does not come, holds up no end', async (t) =
   const [refused, hanging] = [world.job(world.scan(), failed), world.job(world.scan(), failed)];
   world.failing.set(`logs ${refused.jobName} 4096`, unavailable('the node'));
   world.logs = () => new Promise(() => undefined);
-  t.like(await world.look([refused.jobName, hanging.jobName]), { ended: 2, removed: 2, errors: [] });
+  const report = await world.look([refused.jobName, hanging.jobName]);
+  t.like(report, { ended: 2, removed: 2, again: new Map() });
+  t.like(report.errors, [{ jobNames: [refused.jobName] }]);
   t.deepEqual(
     world.ends.map(({ evidence }) => evidence),
     [failed.evidence, failed.evidence],
@@ -390,6 +392,27 @@ test('a Job that cannot be stopped is not recorded as ended, and is tried again 
   t.deepEqual(world.ends, []);
   world.failing.clear();
   t.is((await world.look([jobName], 5000)).ended, 1);
+});
+
+test('a Job that was long in stopping is recorded with the reason that it was stopped for', async (t) => {
+  const world = new World();
+  const job = world.job(world.scan(), { phase: 'pending', startedAt: null, blockage: pull });
+  await world.pass();
+  world.failing.set(`cancel ${job.jobName}`, unavailable('the end of the Job'));
+  await world.pass(2 * minuteMs);
+  const stopped = { ...job, phase: 'failed', reason: 'cancelled', blockage: null, evidence: { condition: 'JobSuspended' } } as const;
+  world.jobs.set(job.jobName, stopped);
+  t.is((await world.look([job.jobName])).ended, 1);
+  t.like(world.ends, [{ reason: 'image_pull', evidence: { condition: 'ImagePullBackOff' } }]);
+});
+
+test('a Job that somebody stopped although its scan waits for it is tried again', async (t) => {
+  const world = new World();
+  const scan = world.scan({ status: 'running' });
+  const { jobName } = world.job(scan, { phase: 'failed', reason: 'cancelled', evidence: { condition: 'JobSuspended' } });
+  await world.look([jobName]);
+  t.like(world.ends, [{ reason: 'runner_lost', evidence: { condition: 'JobSuspended' } }]);
+  t.like(world.scans.get(scan.id), { status: 'queued', attempt: 2 });
 });
 
 test('a Job of a cancelled, deleted or later attempt of a scan goes: retired if it has ended, deleted after a grace if it runs', async (t) => {

@@ -55,6 +55,8 @@ export class Sweep {
   readonly #policy: SweepPolicy;
   /** Since when each misfit was found at every look. Measured here, so no two clocks are compared. */
   readonly #since = new Map<string, { readonly what: string; readonly at: number }>();
+  /** Why Jobs were stopped whose ends are not recorded yet. */
+  readonly #stopped = new Map<string, Verdict>();
 
   constructor(ports: SystemPorts, policy: SweepPolicy) {
     this.#ports = ports;
@@ -84,7 +86,7 @@ export class Sweep {
     const now = clock.now();
     const misfits = planSweep(scans, jobs, now, this.#policy);
     const again = new Map(misfits.map((misfit) => [misfit.jobName, this.#graceLeft(misfit, now)]));
-    for (const jobName of this.#since.keys()) if (!again.has(jobName)) this.#since.delete(jobName);
+    for (const jobName of this.#since.keys()) if (!again.has(jobName)) this.#forget(jobName);
     return { activeScans: scans.length, jobs: jobs.size, activeJobs: [...jobs.values()].filter((job) => !hasEnded(job)).length, again };
   }
 
@@ -109,16 +111,21 @@ export class Sweep {
     signal.throwIfAborted();
     const wanted = scans.filter(({ id, attempt }) => names.has(jobNameOf(id, attempt)));
     const misfits = new Map(planSweep(wanted, found, at, this.#policy).map((misfit) => [misfit.jobName, misfit]));
-    for (const jobName of names) if (!misfits.has(jobName)) this.#since.delete(jobName);
+    for (const jobName of names) if (!misfits.has(jobName)) this.#forget(jobName);
     const due: Misfit[] = [];
     for (const misfit of misfits.values()) {
       const graceLeft = this.#graceLeft(misfit, at);
       if (graceLeft > 0) tally.again.set(misfit.jobName, graceLeft);
       else due.push(misfit);
     }
-    await new Look(this.#ports, tally, at).mend(due);
+    await new Look(this.#ports, this.#stopped, tally, at).mend(due);
     // The message that was sent has its time too.
     for (const { kind, jobName } of due) if (kind === 'undispatched') this.#since.set(jobName, { what: kind, at: at.getTime() });
+  }
+
+  #forget(jobName: string): void {
+    this.#since.delete(jobName);
+    this.#stopped.delete(jobName);
   }
 
   /** Milliseconds for which the misfit may stay so. */
@@ -146,6 +153,8 @@ class Tally implements SweepReport {
 
 type OfKind<K extends Misfit['kind']> = Extract<Misfit, { readonly kind: K }>;
 
+type Verdict = Pick<AttemptEnd, 'reason' | 'message' | 'evidence'>;
+
 interface Ending extends AttemptEnd {
   readonly jobName: string;
   /** What is left to remove afterwards. */
@@ -155,11 +164,13 @@ interface Ending extends AttemptEnd {
 /** What follows from one live look at some Jobs and their scans. */
 class Look {
   readonly #ports: SystemPorts;
+  readonly #stopped: Map<string, Verdict>;
   readonly #tally: Tally;
   readonly #at: Date;
 
-  constructor(ports: SystemPorts, tally: Tally, at: Date) {
+  constructor(ports: SystemPorts, stopped: Map<string, Verdict>, tally: Tally, at: Date) {
     this.#ports = ports;
+    this.#stopped = stopped;
     this.#tally = tally;
     this.#at = at;
   }
@@ -190,12 +201,10 @@ class Look {
   /** A Job's end stays what it was seen to be, so it may be recorded whenever. */
   async #recordEnds(misfits: readonly OfKind<'ended'>[]): Promise<void> {
     const logs = await this.#logsOf(misfits.map(({ job }) => job));
-    const endings = misfits.map(({ scan, job }): Ending => {
-      const reason = job.reason ?? 'internal';
-      const log = logs.get(job.jobName);
-      const evidence = log === undefined ? job.evidence : { ...job.evidence, logTail: log };
-      return { ...endingOf(scan, job), reason, message: describeEnd(reason, job.evidence), evidence };
-    });
+    const endings = misfits.map(({ scan, job }): Ending => ({
+      ...endingOf(scan, job),
+      ...((job.reason === 'cancelled' ? this.#stopped.get(job.jobName) : undefined) ?? verdictOnEnd(job, logs.get(job.jobName))),
+    }));
     await this.#end(endings);
   }
 
@@ -213,8 +222,11 @@ class Look {
     await this.#each(misfits, async (misfit) => {
       if (!this.#isFresh([misfit])) return;
       const logs = misfit.kind === 'overdue' ? await this.#logsOf([misfit.job]) : new Map<string, string>();
+      const verdict = verdictOn(misfit, logs.get(misfit.jobName), this.#at);
+      // Should stopping it take longer than this look, the next one finds a Job that was cancelled.
+      this.#stopped.set(misfit.jobName, verdict);
       await this.#ports.jobs.cancel(misfit.jobName);
-      endings.push({ ...endingOf(misfit.scan, misfit.job), ...verdictOn(misfit, logs.get(misfit.jobName), this.#at) });
+      endings.push({ ...endingOf(misfit.scan, misfit.job), ...verdict });
     });
     await this.#end(endings);
   }
@@ -247,15 +259,20 @@ class Look {
     const logs = new Map<string, string>();
     const deadline = performance.now() + logsLimitMs;
     const missing = jobs.filter(({ evidence }) => evidence?.logTail === undefined);
+    const unreadable: { readonly jobName: string; readonly error: unknown }[] = [];
     await sideBySide(missing, concurrency, async ({ jobName }) => {
       const limitMs = Math.min(logLimitMs, deadline - performance.now());
       if (limitMs <= 0) return;
       const done = new AbortController();
-      const log = this.#ports.jobs.logs(jobName, logBytes).catch(() => '');
+      const log = this.#ports.jobs.logs(jobName, logBytes).catch((error: unknown) => {
+        unreadable.push({ jobName, error });
+        return '';
+      });
       const tail = await Promise.race([log, delay(limitMs, '', { signal: done.signal })]);
       done.abort();
       if (tail !== '') logs.set(jobName, tail);
     });
+    if (unreadable.length > 0) this.#tally.errors.push({ jobNames: namesOf(unreadable), error: unreadable[0]!.error });
     return logs;
   }
 
@@ -288,11 +305,14 @@ function endingOf({ id, attempt }: ActiveScan, job: JobStatus | null) {
   return { scanId: id, attempt, jobName: jobNameOf(id, attempt), job };
 }
 
-function verdictOn(
-  misfit: OfKind<'blocked' | 'overdue'>,
-  log: string | undefined,
-  at: Date,
-): Pick<AttemptEnd, 'reason' | 'message' | 'evidence'> {
+/** Nobody cancelled the scan, or it would not wait: what stopped the Job is unknown, a person or a sweeper that died after it. */
+function verdictOnEnd(job: JobStatus, log: string | undefined): Verdict {
+  const reason = job.reason === 'cancelled' ? 'runner_lost' : (job.reason ?? 'internal');
+  const evidence = log === undefined ? job.evidence : { ...job.evidence, logTail: log };
+  return { reason, message: describeEnd(reason, job.evidence), evidence };
+}
+
+function verdictOn(misfit: OfKind<'blocked' | 'overdue'>, log: string | undefined, at: Date): Verdict {
   const { job } = misfit;
   const blockage = misfit.kind === 'blocked' ? misfit.blockage : job.blockage;
   if (blockage !== null) {
