@@ -24,8 +24,6 @@ interface Sight {
   /** Null when only pods of it were seen. */
   job: JobFacts | null;
   pods: readonly PodFacts[];
-  /** What was told of it last, in short. */
-  told: string;
 }
 
 /** Milliseconds for which changes gather: a pod's end and its Job's come together, and are one change. */
@@ -45,6 +43,8 @@ export class JobPicture implements JobWatch {
   /** Names of which only pods were seen, and since when; the oldest first. */
   readonly #strangers = new Map<string, number>();
   readonly #changed = new Set<string>();
+  /** What was told of each Job last, in short. */
+  readonly #told = new Map<string, string>();
   #timer: NodeJS.Timeout | null = null;
   #isComplete = false;
 
@@ -131,7 +131,7 @@ export class JobPicture implements JobWatch {
   #sightOf(jobName: string): Sight {
     const known = this.#sights.get(jobName);
     if (known !== undefined) return known;
-    const sight: Sight = { job: null, pods: [], told: '' };
+    const sight: Sight = { job: null, pods: [] };
     this.#sights.set(jobName, sight);
     return sight;
   }
@@ -158,12 +158,13 @@ export class JobPicture implements JobWatch {
   /** Whether there is something to say of it that was not said before; it counts as said from now on. */
   #isNews(jobName: string): boolean {
     const sight = this.#sights.get(jobName);
-    if (sight === undefined) return true;
-    const { phase, reason, blockage, startedAt } = this.#judge(sight) ?? {};
-    const news = phase === undefined ? '' : [phase, reason, blockage?.condition, startedAt?.getTime()].join(' ');
-    const isNews = sight.told !== news;
-    sight.told = news;
-    return isNews;
+    const status = sight === undefined ? null : this.#judge(sight);
+    if (status === null) return this.#told.delete(jobName);
+    const { phase, reason, blockage, startedAt } = status;
+    const news = [phase, reason, blockage?.condition, startedAt?.getTime()].join(' ');
+    if (this.#told.get(jobName) === news) return false;
+    this.#told.set(jobName, news);
+    return true;
   }
 
   #judge({ job, pods }: Sight): JobStatus | null {
