@@ -147,6 +147,8 @@ export class Watching {
   #expire(): void {
     if (this.#isFrozen) return;
     if (this.#request.query.get('allowWatchBookmarks') === 'true') this.#sendBookmark();
+    // The connection closes later; nothing is written behind the end until then.
+    this.#stop();
     this.#response.end();
   }
 
