@@ -93,9 +93,9 @@ test('each way in which a run fails reaches the picture as its own reason', asyn
   t.teardown(() => kubelet.stop());
   const picture = await cluster.watch(() => undefined);
   await Promise.all(
-    Object.entries(happenings).map(async ([name, { script = {}, then, word, pod = onNode('node-1'), job }]) => {
+    Object.entries(happenings).map(async ([name, { script = {}, then, word, pod, job }]) => {
       // Suspended until its script is known.
-      const jobName = await cluster.createJob({ pod, job: { ...job, suspend: true } });
+      const jobName = await cluster.createJob({ pod: { ...onNode('node-1'), ...pod }, job: { ...job, suspend: true } });
       scripts.set(jobName, script);
       await cluster.send('PATCH', 'jobs', jobName, { spec: { suspend: false } });
       if (then !== undefined) {
@@ -209,11 +209,12 @@ test('after any sequence of faults and writes the picture is what a list says, a
       await cluster.simulator.settled();
       await eventually(async () => isDeepStrictEqual(pictured(picture), await cluster.live(picture))).catch(() => undefined);
       t.deepEqual(pictured(picture), await cluster.live(picture));
-      await eventually(() => [...told].every(([name, word]) => word === wordFor(picture, name)));
+      await eventually(() => [...told].every(([name, word]) => word === wordFor(picture, name))).catch(() => undefined);
+      for (const [name, word] of told) t.is(word, wordFor(picture, name), name);
       for (const { jobName } of picture.list()) t.true(told.has(jobName));
       await picture.stop();
       await cluster.simulator.stop();
     }),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true, includeErrorInReport: true },
   );
 });

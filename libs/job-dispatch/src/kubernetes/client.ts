@@ -76,7 +76,7 @@ export class KubernetesClient {
     const giveUpAt = performance.now() + callTimeoutMs;
     for (let tries = 1; ; tries += 1) {
       try {
-        const timeout = AbortSignal.timeout(Math.max(1, Math.min(tryTimeoutMs, giveUpAt - performance.now())));
+        const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(Math.min(tryTimeoutMs, giveUpAt - performance.now()))));
         return await this.#attempt(request, timeout, read);
       } catch (error) {
         const pauseMs = this.#pauseAfter(error, tries);

@@ -1,8 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readConfig } from '@cloudscan/config';
-import type { JobDispatcher } from '@cloudscan/orchestration';
+import type { Clock, JobDispatcher } from '@cloudscan/orchestration';
 import { silentLogger } from '@cloudscan/telemetry';
-import { ProcessKubelet, testCluster } from '@cloudscan/testing';
-import type { ClusterResponse, KubernetesSimulatorOptions, Teardown, TestCluster } from '@cloudscan/testing';
+import { ClusterClient, KubernetesSimulator, ProcessKubelet, realClock, testCluster } from '@cloudscan/testing';
+import type { ClusterAccess, ClusterResponse, KubernetesSimulatorOptions, Teardown, TestCluster } from '@cloudscan/testing';
 import { readJobDispatchConfig } from '../../src/config.ts';
 import type { JobDispatchConfig } from '../../src/config.ts';
 import { createKubernetesPlatform } from '../../src/kubernetes/platform.ts';
@@ -12,31 +15,24 @@ import { shell } from '../jobs.ts';
 /** On a real cluster it is pulled; here it is this machine. */
 const image = 'busybox:1.36';
 
-export interface ClusterJobsOptions extends KubernetesSimulatorOptions {
-  /** Whether the simulator has a node that runs containers as processes; true by default. */
-  readonly hasNode?: boolean;
-}
-
 type KubernetesConfig = Extract<JobDispatchConfig, { kind: 'kubernetes' }>;
+type Cluster = Pick<TestCluster, 'client' | 'namespace' | 'kubeconfigPath'>;
 
 /** A cluster and dispatchers for it, configured as a deployment configures them. */
 export class ClusterJobs {
-  readonly cluster: TestCluster;
-  /** Null on a real cluster, which has its own, and where there is no node. */
-  readonly kubelet: ProcessKubelet | null;
+  readonly cluster: Cluster;
   readonly #t: Teardown;
 
-  private constructor(t: Teardown, cluster: TestCluster, kubelet: ProcessKubelet | null) {
-    this.#t = t;
+  constructor(t: Teardown, cluster: Cluster) {
     this.cluster = cluster;
-    this.kubelet = kubelet;
+    this.#t = t;
   }
 
-  static async open(t: Teardown, { hasNode = true, ...options }: ClusterJobsOptions = {}): Promise<ClusterJobs> {
-    const cluster = await testCluster(t, options);
-    const kubelet = cluster.isSimulator && hasNode ? await ProcessKubelet.start(cluster, { images: { [image]: {} } }) : null;
-    if (kubelet !== null) t.teardown(() => kubelet.stop());
-    return new ClusterJobs(t, cluster, kubelet);
+  /** Whatever the conformance suites run against, with nodes that run containers. */
+  static async open(t: Teardown): Promise<ClusterJobs> {
+    const cluster = await testCluster(t);
+    if (cluster.isSimulator) await startKubelet(t, cluster);
+    return new ClusterJobs(t, cluster);
   }
 
   /** Whose runners run this shell script. */
@@ -45,10 +41,10 @@ export class ClusterJobs {
   }
 
   /** @param deadlineSeconds shorter than a deployment may configure it */
-  platform(env: Readonly<Record<string, string>> = {}, deadlineSeconds?: number): KubernetesPlatform {
+  platform(env: Readonly<Record<string, string>> = {}, deadlineSeconds?: number, clock: Clock = realClock): KubernetesPlatform {
     const config = this.config(env);
     const runner = deadlineSeconds === undefined ? config.runner : { ...config.runner, deadlineSeconds };
-    const parts = { runner, clock: { now: () => new Date() }, log: silentLogger, actor: 'test' };
+    const parts = { runner, clock, log: silentLogger, actor: 'test' };
     const platform = createKubernetesPlatform(config.kubernetes, parts);
     this.#t.teardown(() => platform.stop());
     return platform;
@@ -90,4 +86,28 @@ export class ClusterJobs {
     const group = resource === 'jobs' ? '/apis/batch/v1' : '/api/v1';
     return [group, 'namespaces', this.cluster.namespace, resource, ...(name === undefined ? [] : [name])].join('/');
   }
+}
+
+export interface SimulatedJobs {
+  readonly jobs: ClusterJobs;
+  readonly simulator: KubernetesSimulator;
+}
+
+/** A simulator, of which a test can ask what no real cluster does on demand. It has no node. */
+export async function simulate(t: Teardown, options: KubernetesSimulatorOptions = {}): Promise<SimulatedJobs> {
+  const simulator = await KubernetesSimulator.start(options);
+  t.teardown(() => simulator.stop());
+  const client = new ClusterClient(simulator.access);
+  t.teardown(() => client.close());
+  const folder = await mkdtemp(join(tmpdir(), 'cloudscan-jobs-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const kubeconfigPath = join(folder, 'kubeconfig');
+  await writeFile(kubeconfigPath, simulator.kubeconfig());
+  return { simulator, jobs: new ClusterJobs(t, { client, namespace: simulator.namespaces[0]!, kubeconfigPath }) };
+}
+
+export async function startKubelet(t: Teardown, access: ClusterAccess): Promise<ProcessKubelet> {
+  const kubelet = await ProcessKubelet.start(access, { images: { [image]: {} } });
+  t.teardown(() => kubelet.stop());
+  return kubelet;
 }
