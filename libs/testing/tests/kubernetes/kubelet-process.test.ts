@@ -111,6 +111,24 @@ test('gives a pod folders for its volumes, which end with it', async (t) => {
   await eventually(() => !existsSync(folder!), { what: 'the end of the volume' });
 });
 
+test('projects ConfigMaps and fields into one volume, once they are there', async (t) => {
+  const map = uniqueName('map');
+  const sources = [
+    { configMap: { name: map, items: [{ key: 'colour', path: 'of/colour' }] } },
+    { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+  ];
+  const name = await pods.create(
+    node,
+    uniqueName('pod'),
+    { command: ['sh', '-c', 'cat "$0/of/colour" "$0/name"', '/projected'], volumeMounts: [{ name: 'all', mountPath: '/projected' }] },
+    { volumes: [{ name: 'all', projected: { sources } }] },
+  );
+  await pods.once(name, 'waiting', (pod) => stateOf(pod) === 'waiting ContainerCreating');
+  await createData(t, 'configmaps', map, { colour: 'blue ', other: 'x' });
+  await pods.inPhase(name, 'Succeeded');
+  t.is(await pods.log(name), `blue ${name}`);
+});
+
 test('mounts a Secret as files', async (t) => {
   const name = uniqueName('files');
   await createData(t, 'secrets', name, { token: 's3cret' });
@@ -209,6 +227,7 @@ test('follows the log of a process', async (t) => {
 test('leaves no process and no folder behind when it stops', async (t) => {
   const own = uniqueName('node');
   const kubelet = await ProcessKubelet.start(cluster, { nodes: [own], images });
+  t.teardown(() => kubelet.stop());
   const marker = uniqueName('left');
   const name = await pods.create(own, uniqueName('pod'), { command: ['sh', '-c', `pwd; sleep 1000; : ${marker}`] });
   await eventually(async () => (await pods.log(name)).startsWith('/'));

@@ -1,9 +1,13 @@
 import test from 'ava';
+import type { ClusterData } from './cluster-data.ts';
 import { containerEnvironment, expand, parseQuantity } from './container-environment.ts';
-import type { ReadData } from './container-environment.ts';
 import type { Container, Pod } from './kubernetes-types.ts';
 
-const nothing: ReadData = async () => null;
+const nothing = dataOf(() => null);
+
+function dataOf(read: (kind: string, name: string) => Readonly<Record<string, string>> | null): ClusterData {
+  return { read: async (_pod, kind, name) => read(kind, name), serviceAccountToken: async () => 'token' };
+}
 
 function aPod(container: Partial<Container>): readonly [Pod, Container] {
   const main = { name: 'main', image: 'image', ...container };
@@ -43,8 +47,8 @@ test('takes all of a ConfigMap or Secret under a prefix; what the container sets
     envFrom: [{ prefix: 'P_', configMapRef: { name: 'map' } }, { secretRef: { name: 'gone', optional: true } }],
     env: [{ name: 'P_B', value: 'own' }],
   });
-  const read: ReadData = async (kind, name) => (kind === 'configmaps' && name === 'map' ? { A: '1', B: '2' } : null);
-  t.like(await containerEnvironment(pod, container, read), { P_A: '1', P_B: 'own' });
+  const data = dataOf((kind, name) => (kind === 'configmaps' && name === 'map' ? { A: '1', B: '2' } : null));
+  t.like(await containerEnvironment(pod, container, data), { P_A: '1', P_B: 'own' });
 });
 
 for (const [what, container, message] of [

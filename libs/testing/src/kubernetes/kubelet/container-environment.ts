@@ -1,26 +1,24 @@
 import { ContainerRefusal } from './container-runtime.ts';
+import type { ClusterData } from './cluster-data.ts';
 import type { Container, EnvVar, KeySelector, Pod } from './kubernetes-types.ts';
-
-/** Reads the data of a ConfigMap or Secret of the pod's namespace; null when there is none. */
-export type ReadData = (kind: 'configmaps' | 'secrets', name: string) => Promise<Readonly<Record<string, string>> | null>;
 
 /**
  * The environment that a container is given, references followed and `$(NAME)` expanded from what stands before.
  *
  * @throws ContainerRefusal `CreateContainerConfigError` when a Secret, a ConfigMap or a key is not there, or a field is none
  */
-export async function containerEnvironment(pod: Pod, container: Container, readData: ReadData): Promise<Readonly<Record<string, string>>> {
+export async function containerEnvironment(pod: Pod, container: Container, data: ClusterData): Promise<Readonly<Record<string, string>>> {
   const environment: Record<string, string> = { HOSTNAME: pod.metadata.name };
   for (const { prefix = '', secretRef, configMapRef } of container.envFrom ?? []) {
     const source = secretRef ?? configMapRef;
     if (source === undefined) continue;
     const kind = secretRef === undefined ? 'configmaps' : 'secrets';
-    const data = await readData(kind, source.name);
-    if (data === null && source.optional !== true) throw missing(kind, source.name);
-    for (const [key, value] of Object.entries(data ?? {})) environment[prefix + key] = value;
+    const values = await data.read(pod, kind, source.name);
+    if (values === null && source.optional !== true) throw missing(kind, source.name);
+    for (const [key, value] of Object.entries(values ?? {})) environment[prefix + key] = value;
   }
   for (const variable of container.env ?? []) {
-    const value = await valueOf(pod, container, variable, environment, readData);
+    const value = await valueOf(pod, container, variable, environment, data);
     if (value !== null) environment[variable.name] = value;
   }
   return environment;
@@ -32,34 +30,35 @@ async function valueOf(
   container: Container,
   { value = '', valueFrom }: EnvVar,
   environment: Readonly<Record<string, string>>,
-  readData: ReadData,
+  data: ClusterData,
 ): Promise<string | null> {
   if (valueFrom === undefined) return expand(value, environment);
   const { secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef } = valueFrom;
-  if (secretKeyRef !== undefined) return keyOf('secrets', secretKeyRef, pod, readData);
-  if (configMapKeyRef !== undefined) return keyOf('configmaps', configMapKeyRef, pod, readData);
+  if (secretKeyRef !== undefined) return keyOf('secrets', secretKeyRef, pod, data);
+  if (configMapKeyRef !== undefined) return keyOf('configmaps', configMapKeyRef, pod, data);
   if (fieldRef !== undefined) return fieldOf(pod, fieldRef.fieldPath);
   const limit = container.resources?.limits?.[resourceFieldRef?.resource.replace('limits.', '') ?? ''];
   if (limit === undefined) throw new ContainerRefusal('CreateContainerConfigError', 'a resourceFieldRef names no limit of this container');
   return String(parseQuantity(limit) / parseQuantity(resourceFieldRef?.divisor ?? '1'));
 }
 
-async function keyOf(kind: 'configmaps' | 'secrets', selector: KeySelector, pod: Pod, readData: ReadData): Promise<string | null> {
+async function keyOf(kind: 'configmaps' | 'secrets', selector: KeySelector, pod: Pod, data: ClusterData): Promise<string | null> {
   const { name, key, optional = false } = selector;
-  const data = await readData(kind, name);
-  if (data === null && !optional) throw missing(kind, name);
-  if (data?.[key] === undefined && !optional) {
+  const values = await data.read(pod, kind, name);
+  if (values === null && !optional) throw missing(kind, name);
+  if (values?.[key] === undefined && !optional) {
     const what = kind === 'secrets' ? 'Secret' : 'ConfigMap';
     throw new ContainerRefusal('CreateContainerConfigError', `couldn't find key ${key} in ${what} ${pod.metadata.namespace}/${name}`);
   }
-  return data?.[key] ?? null;
+  return values?.[key] ?? null;
 }
 
 function missing(kind: 'configmaps' | 'secrets', name: string): ContainerRefusal {
   return new ContainerRefusal('CreateContainerConfigError', `${kind.slice(0, -1)} "${name}" not found`);
 }
 
-function fieldOf({ metadata, spec }: Pod, path: string): string {
+/** A field of a pod by its path. @throws ContainerRefusal for one that is none */
+export function fieldOf({ metadata, spec }: Pod, path: string): string {
   const inMap = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
   if (inMap !== null) return metadata[inMap[1] as 'labels' | 'annotations']?.[inMap[2]!] ?? '';
   const fields: Readonly<Record<string, string>> = {

@@ -32,8 +32,9 @@ export interface ContainerEnd {
   readonly message?: string;
 }
 
-/** Waiting reasons with which a container may yet start, as the kubelet and containerd spell them. */
-export type WaitingReason = 'ErrImagePull' | 'InvalidImageName' | 'CreateContainerConfigError' | 'CreateContainerError';
+/** Waiting reasons with which a container may yet start, as the kubelet and containerd spell them; a volume that is not there shows as `ContainerCreating`. */
+export type WaitingReason =
+  'ContainerCreating' | 'ErrImagePull' | 'InvalidImageName' | 'CreateContainerConfigError' | 'CreateContainerError';
 
 /** A container that could not be started. */
 export class ContainerRefusal extends Error {

@@ -62,6 +62,13 @@ export class KubernetesApi implements AsyncDisposable {
     return (await body.json()) as T;
   }
 
+  async create<T>(path: string, object: object): Promise<T> {
+    const headers = { ...this.#headers, 'content-type': 'application/json' };
+    const { statusCode, body } = await this.#request('POST', path, { body: JSON.stringify(object), headers, bodyTimeout: requestMs });
+    if (statusCode >= 300) throw refusal(statusCode, await body.text());
+    return (await body.json()) as T;
+  }
+
   /**
    * Writes, and leaves the answer's object unread.
    *

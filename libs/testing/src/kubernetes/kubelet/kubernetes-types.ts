@@ -70,7 +70,23 @@ export interface EnvFromSource {
 export interface Volume {
   readonly name: string;
   readonly emptyDir?: { readonly sizeLimit?: string };
-  readonly secret?: { readonly secretName: string; readonly optional?: boolean };
+  readonly secret?: Omit<DataSource, 'name'> & { readonly secretName: string };
+  readonly configMap?: DataSource;
+  readonly projected?: { readonly sources: readonly ProjectedSource[] };
+}
+
+export interface DataSource {
+  readonly name: string;
+  /** All keys by default. */
+  readonly items?: readonly { readonly key: string; readonly path: string }[];
+  readonly optional?: boolean;
+}
+
+export interface ProjectedSource {
+  readonly secret?: DataSource;
+  readonly configMap?: DataSource;
+  readonly serviceAccountToken?: { readonly path: string };
+  readonly downwardAPI?: { readonly items: readonly { readonly path: string; readonly fieldRef: { readonly fieldPath: string } }[] };
 }
 
 export interface PodCondition {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serverCertificate } from '../certificate.ts';
 import type { ContainerLog } from './container-runtime.ts';
+import type { ContainerState } from './kubernetes-types.ts';
 import type { PodWorker } from './pod-worker.ts';
 
 type FindWorker = (namespace: string, pod: string) => PodWorker | null;
@@ -57,11 +58,15 @@ export class LogServer {
       return refuse(response, 404, `container "${container}" not found in pod "${podName}"`);
     }
     const log = worker.logOf(container);
-    const waiting = worker.stateOf(container)?.waiting?.reason ?? 'ContainerCreating';
-    if (log === null) return refuse(response, 400, `container "${container}" in pod "${podName}" is waiting to start: ${waiting}`);
+    if (log === null)
+      return refuse(response, 400, `container "${container}" in pod "${podName}" is ${whyNoLog(worker.stateOf(container))}`);
     const isRunning = (): boolean => worker.stateOf(container)?.running !== undefined && !response.destroyed;
     await writeLog(response, log, url.searchParams, isRunning);
   }
+}
+
+function whyNoLog(state: ContainerState | null): string {
+  return state?.terminated === undefined ? `waiting to start: ${state?.waiting?.reason ?? 'ContainerCreating'}` : 'terminated';
 }
 
 /** As the kubelet reads logs: from where the last `tailLines` begin, and from there no more than `limitBytes`. */

@@ -17,6 +17,8 @@ export interface PodWorkerContext {
 /** Milliseconds after which a container that cannot start is tried again; images double it up to the longest. */
 const retryMs = 10_000;
 const longestRetryMs = 300_000;
+/** Milliseconds after which volumes are tried again. */
+const volumeRetryMs = 1000;
 /** Milliseconds for which a failed pull shows as such before it shows as backing off. */
 const pullErrorMs = 1000;
 
@@ -121,13 +123,13 @@ export class PodWorker {
           this.#become(container, { terminated: this.#ended({ exitCode, reason, message }, '1970-01-01T00:00:00Z') });
           return null;
         }
-        this.#become(container, { waiting: { reason, message } });
+        this.#become(container, { waiting: reason === 'ContainerCreating' ? { reason } : { reason, message } });
         if (reason === 'ErrImagePull') {
           await this.#pause(pullErrorMs);
           const backOff = `Back-off pulling image ${JSON.stringify(container.image)}: ErrImagePull: ${message}`;
           if (!this.#ending.signal.aborted) this.#become(container, { waiting: { reason: 'ImagePullBackOff', message: backOff } });
         }
-        await this.#pause(reason === 'ErrImagePull' ? waitMs : retryMs);
+        await this.#pause(reason === 'ErrImagePull' ? waitMs : reason === 'ContainerCreating' ? volumeRetryMs : retryMs);
       }
     }
     this.#become(container, neverStarted);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterAccess } from '../kubeconfig.ts';
+import { ApiClusterData } from './cluster-data.ts';
 import { Kubelet } from './kubelet.ts';
 import type { KubeletOptions } from './kubelet.ts';
 import { KubernetesApi } from './kubernetes-api.ts';
@@ -32,7 +33,7 @@ export class ProcessKubelet extends Kubelet {
   static async start(access: ClusterAccess, options: ProcessKubeletOptions): Promise<ProcessKubelet> {
     const api = new KubernetesApi(access);
     const folder = await mkdtemp(join(tmpdir(), 'cloudscan-kubelet-'));
-    const kubelet = new ProcessKubelet(access, new ProcessRuntime(api, folder, options.images), api, options);
+    const kubelet = new ProcessKubelet(access, new ProcessRuntime(new ApiClusterData(api), folder, options.images), api, options);
     await kubelet.begin();
     return kubelet;
   }

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ClusterData } from './cluster-data.ts';
 import { containerEnvironment, expand, parseQuantity } from './container-environment.ts';
-import type { ReadData } from './container-environment.ts';
 import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerRuntime, RunningContainer } from './container-runtime.ts';
-import { KubernetesApiError } from './kubernetes-api.ts';
-import type { KubernetesApi } from './kubernetes-api.ts';
 import type { Container, Pod } from './kubernetes-types.ts';
+import { mountVolumes } from './pod-volumes.ts';
 import { ProcessContainer } from './process-container.ts';
 
 /** What a container image comes to on this machine. */
@@ -25,19 +24,20 @@ export interface ContainerImage {
 /** Runs containers as processes. A pod has a folder with its volumes and the logs of its containers. */
 export class ProcessRuntime implements ContainerRuntime {
   readonly folder: string;
-  readonly #api: KubernetesApi;
+  readonly #data: ClusterData;
   readonly #images: Readonly<Record<string, ContainerImage>>;
 
-  constructor(api: KubernetesApi, folder: string, images: Readonly<Record<string, ContainerImage>>) {
-    this.#api = api;
+  constructor(data: ClusterData, folder: string, images: Readonly<Record<string, ContainerImage>>) {
+    this.#data = data;
     this.folder = folder;
     this.#images = images;
   }
 
   async start(pod: Pod, container: Container): Promise<RunningContainer> {
     const image = this.#pull(container.image);
-    const mounts = await this.#mount(pod, container);
-    const given = await containerEnvironment(pod, container, this.#readData(pod));
+    await mkdir(this.#podFolder(pod), { recursive: true });
+    const mounts = await mountVolumes(pod, container, this.#podFolder(pod), this.#data);
+    const given = await containerEnvironment(pod, container, this.#data);
     const environment = mapValues(given, (value) => inside(mounts, value));
     const [program, ...args] = commandLine(image, container).map((word) => inside(mounts, expand(word, given)));
     if (program === undefined) throw new ContainerRefusal('CreateContainerError', 'no command specified');
@@ -76,40 +76,6 @@ export class ProcessRuntime implements ContainerRuntime {
     }
     const message = `failed to pull and unpack image "${name}": failed to resolve reference "${name}": ${name}: not found`;
     throw new ContainerRefusal('ErrImagePull', message);
-  }
-
-  /** The folder behind each mount path of the container. */
-  async #mount(pod: Pod, container: Container): Promise<ReadonlyMap<string, string>> {
-    const mounts = new Map<string, string>();
-    await mkdir(this.#podFolder(pod), { recursive: true });
-    for (const { name, mountPath, subPath = '' } of container.volumeMounts ?? []) {
-      const volume = pod.spec.volumes?.find((candidate) => candidate.name === name);
-      const folder = join(this.#podFolder(pod), 'volumes', name);
-      await mkdir(join(folder, subPath), { recursive: true });
-      if (volume?.secret !== undefined) {
-        const { secretName, optional = false } = volume.secret;
-        const data = await this.#readData(pod)('secrets', secretName);
-        if (data === null && !optional) throw new ContainerRefusal('CreateContainerConfigError', `secret "${secretName}" not found`);
-        for (const [key, value] of Object.entries(data ?? {})) await writeFile(join(folder, key), value, { mode: 0o600 });
-      } else if (volume?.emptyDir === undefined) {
-        throw new ContainerRefusal('CreateContainerError', `volume "${name}" is neither an emptyDir nor a secret`);
-      }
-      mounts.set(mountPath, join(folder, subPath));
-    }
-    return mounts;
-  }
-
-  #readData(pod: Pod): ReadData {
-    return async (kind, name) => {
-      try {
-        const path = `/api/v1/namespaces/${pod.metadata.namespace}/${kind}/${name}`;
-        const { data = {} } = await this.#api.get<{ readonly data?: Readonly<Record<string, string>> }>(path);
-        return kind === 'secrets' ? mapValues(data, (value) => Buffer.from(value, 'base64').toString('utf8')) : data;
-      } catch (error) {
-        if (error instanceof KubernetesApiError && error.status === 404) return null;
-        throw error;
-      }
-    };
   }
 }
 
