@@ -190,7 +190,7 @@ class Disorder {
   async #toPods(jobName: string, step: Step): Promise<void> {
     // The writer's own lists are subject to the faults as well.
     const pods = await this.#cluster.podsOf(jobName).catch(() => []);
-    for (const { metadata } of pods ?? []) {
+    for (const { metadata } of pods) {
       if (step.kind === 'pod') await this.#cluster.send('PATCH', 'pods', metadata!.name, { status: { phase: step.phase } }, '/status');
       else await this.#cluster.send('DELETE', 'pods', metadata!.name, { gracePeriodSeconds: 0 });
     }

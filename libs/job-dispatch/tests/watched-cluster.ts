@@ -78,6 +78,7 @@ export class WatchedCluster {
     return this.writer.send(`${resourcePath(resource, 'cloudscan', name)}${subresource}`, { method, body, contentType });
   }
 
+  /** Throws when a fault concerns this list. */
   async podsOf(jobName: string): Promise<readonly WirePod[]> {
     return this.#list<WirePod>('pods', `batch.kubernetes.io/job-name=${jobName}`);
   }
@@ -96,7 +97,9 @@ export class WatchedCluster {
   }
 
   async #list<T>(resource: Resource, labelSelector: string): Promise<readonly T[]> {
-    const { body } = await this.writer.send(resourcePath(resource, 'cloudscan'), { query: { labelSelector } });
+    const signal = AbortSignal.timeout(2000);
+    const { status, body } = await this.writer.send(resourcePath(resource, 'cloudscan'), { query: { labelSelector }, signal });
+    if (status !== 200) throw new Error(`a list was answered with ${status}`);
     return (body as WireList<T>).items;
   }
 }

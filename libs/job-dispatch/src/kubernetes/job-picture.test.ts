@@ -5,10 +5,10 @@ import { aCondition, aJob, aPod, ended, failedJob, running, waitingFor } from '.
 import { aList, ScriptedApi } from '../../tests/scripted-api.ts';
 import type { ApiRequest } from './client.ts';
 import { JobPicture } from './job-picture.ts';
-import type { ReflectorTiming } from './reflector.ts';
+import type { PictureTiming } from './job-picture.ts';
 
 const now = new Date('2026-01-15T12:10:00Z');
-const timing: Partial<ReflectorTiming> = { pauseMs: 1, longestPauseMs: 5, silenceMs: 60_000 };
+const timing: Partial<PictureTiming> = { pauseMs: 1, longestPauseMs: 5, silenceMs: 60_000 };
 const [first, second] = ['scan-01890000-0000-7000-8000-000000000001-1', 'scan-01890000-0000-7000-8000-000000000002-1'];
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -31,7 +31,7 @@ class ScriptedCluster {
   }
 }
 
-async function watched(t: ExecutionContext, cluster = new ScriptedCluster(), changedTiming: Partial<ReflectorTiming> = {}) {
+async function watched(t: ExecutionContext, cluster = new ScriptedCluster(), changedTiming: Partial<PictureTiming> = {}) {
   const told: string[] = [];
   const picture = new JobPicture(cluster, {
     ...{ namespace: 'cloudscan', clock: { now: () => now }, onError: () => undefined },
@@ -114,6 +114,20 @@ test('a pod may come before its Job', async (t) => {
   tellJob('ADDED', { name: first });
   t.deepEqual(await settled(), [first]);
   t.deepEqual(statuses(), { [first]: 'runner_lost' });
+});
+
+test('a pod whose Job does not come is dropped once the watch of Jobs must have told of it', async (t) => {
+  const { settled, tellPod, picture } = await watched(t, new ScriptedCluster(), { lagMs: 100 });
+  tellPod('ADDED', { jobName: first });
+  await settled();
+  t.is(picture.podsOf(first).length, 1);
+  await eventually(async () => {
+    await settled();
+    return picture.podsOf(first).length === 0;
+  });
+  tellPod('MODIFIED', { jobName: first });
+  await settled();
+  t.is(picture.podsOf(first).length, 1, 'perhaps its Job comes now');
 });
 
 test('a pod that is gone leaves what it said in the end', async (t) => {

@@ -16,7 +16,13 @@ export interface JobPictureOptions {
   readonly onChange: (jobName: string) => void;
   /** Gets what goes wrong with listing and watching; the picture mends itself. */
   readonly onError: (error: unknown) => void;
-  readonly timing?: Partial<ReflectorTiming>;
+  readonly timing?: Partial<PictureTiming>;
+}
+
+/** Milliseconds. */
+export interface PictureTiming extends ReflectorTiming {
+  /** How far the watch of Jobs may be behind that of pods while both are heard. */
+  readonly lagMs: number;
 }
 
 /** What is known of one name. */
@@ -28,8 +34,7 @@ interface Sight {
 
 /** Milliseconds for which changes gather: a pod's end and its Job's come together, and are one change. */
 const gatherMs = 5;
-/** Milliseconds that the watch of Jobs may be behind that of pods while both are heard. */
-const lagMs = 5000;
+const defaultLagMs = 5000;
 
 /**
  * A picture of all Jobs whose end is not recorded, with their pods: a few hundred bytes for each. A Job that gets the label
@@ -173,6 +178,7 @@ export class JobPicture implements JobWatch {
 
   /** A pod comes after its Job: when the watch of Jobs, heard since, says nothing of that, its end is recorded or it is no more. */
   #dropStrangers(): void {
+    const { lagMs = defaultLagMs } = this.#options.timing ?? {};
     for (const [jobName, since] of this.#strangers) {
       if (this.#jobs.heardAt < since + lagMs) return;
       this.#drop(jobName);
