@@ -82,7 +82,7 @@ export async function createApp(config: DispatcherConfig, overrides: Overrides =
     ...config.ops,
     checks: [
       { name: 'postgresql', required: true, check: () => database.ping() },
-      // Without it messages wait, and admission goes on: what can be done meanwhile is done by this process.
+      // Without it messages wait, and what else there is goes on.
       { name: jobs.kind, required: false, check: (signal) => jobs.ping(signal) },
     ],
     metrics: async () => {

@@ -1,27 +1,12 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
 import { isRunning } from '@cloudscan/process';
 import { eventually } from '@cloudscan/testing';
-import type { Teardown } from '@cloudscan/testing';
-import { DispatcherFixture } from './fixture.ts';
+import { DispatcherFixture, startProcess } from './fixture.ts';
 
 const scope = systemScope('test');
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-
-function startProcess(t: Teardown, environment: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, ['--conditions=@cloudscan/source', main], {
-    env: environment,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  t.teardown(() => void child.kill('SIGKILL'));
-  return child;
-}
-
 test('a dispatcher that is killed leaves its runs to their supervisors, and the next one goes on', async (t) => {
   const fixture = await DispatcherFixture.create(t);
   const environment = fixture.environment('sleep 600');

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { scopeOf, systemScope } from '@cloudscan/auth';
 import type { OrganizationScope } from '@cloudscan/auth';
 import type { Scan } from '@cloudscan/domain';
@@ -11,12 +14,30 @@ import { createRepositories, PgLocalJobRepository } from '@cloudscan/repositorie
 import type { Repositories } from '@cloudscan/repositories';
 import { silentLogger } from '@cloudscan/telemetry';
 import { anOrganization, aProject, eventually, newId, testDatabase } from '@cloudscan/testing';
-import type { Teardown, TestDatabase } from '@cloudscan/testing';
+import type { Teardown, TestCluster, TestDatabase } from '@cloudscan/testing';
+import type { AdmissionLimits } from '@cloudscan/orchestration';
 import { loadConfig } from '../src/config.ts';
 import { createApp } from '../src/create-app.ts';
 import type { DispatcherApp, Overrides } from '../src/create-app.ts';
 
-export const limits = { maxRunning: 10, maxRunningPerOrganization: 10, maxQueuedPerOrganization: 100, usageHalfLifeMs: 3_600_000 };
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+/** The dispatcher as a process of its own, killed at teardown. */
+export function startProcess(t: Teardown, environment: Record<string, string>): ChildProcess {
+  const child = spawn(process.execPath, ['--conditions=@cloudscan/source', main], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+export const limits: AdmissionLimits = {
+  maxRunning: 10,
+  maxRunningPerOrganization: 10,
+  maxQueuedPerOrganization: 100,
+  usageHalfLifeMs: 3_600_000,
+};
 
 /** An organization with a project, and what a dispatcher needs to run its scans on this machine. */
 export class DispatcherFixture {
@@ -84,6 +105,20 @@ export class DispatcherFixture {
     };
   }
 
+  /** What a dispatcher is told that makes Jobs of this cluster. */
+  clusterEnvironment(cluster: TestCluster, overrides: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return this.environment('exit 0', {
+      JOB_DISPATCHER: 'kubernetes',
+      KUBE_CONFIG: cluster.kubeconfigPath,
+      KUBE_NAMESPACE: cluster.namespace,
+      RUNNER_IMAGE: 'cloudscan/runner:test',
+      RUNNER_TOKEN_KEY: 'a key of tests that is long enough for them',
+      ORCHESTRATOR_ENDPOINT: 'orchestrator:9999',
+      STORAGE_SERVICE_ENDPOINT: 'storage:8082',
+      ...overrides,
+    });
+  }
+
   /** A started dispatcher, stopped at teardown. */
   async dispatcher(t: Teardown, environment: Record<string, string>, overrides: Overrides = {}): Promise<DispatcherApp> {
     const app = await createApp(loadConfig(environment), { log: silentLogger, ...overrides });
@@ -93,12 +128,24 @@ export class DispatcherFixture {
   }
 
   /** A scan that was created and queued; admitted as well, where there is room. */
-  async queuedScan(): Promise<Scan> {
+  async queuedScan(admission: AdmissionLimits = limits): Promise<Scan> {
+    return this.#create(admission, true);
+  }
+
+  async pendingScan(): Promise<Scan> {
+    return this.#create(limits, false);
+  }
+
+  async cancel(id: string): Promise<void> {
+    await this.repositories.scans.cancel(this.scope, { scanId: id, actor: 'test', limits, at: new Date() });
+  }
+
+  async #create(admission: AdmissionLimits, start: boolean): Promise<Scan> {
     const at = new Date();
     const source = { artifactId: newId(), gitUrl: null, gitBranch: null, gitCommit: null };
     const result = await this.repositories.scans.create(this.scope, {
       ...{ id: newId(at), projectId: this.#projectId, userId: null, actor: 'test', scanTypes: ['sast'], source },
-      ...{ priority: 0, start: true, idempotency: null, limits, at },
+      ...{ priority: 0, start, idempotency: null, limits: admission, at },
     });
     if (result.kind !== 'created') throw new Error(result.kind);
     return result.scan;
