@@ -14,7 +14,7 @@ interface KubeletProcessConfig {
 }
 
 /** Images that stand for a shell with the tools of this machine. */
-const shellImages = Object.fromEntries(['busybox', 'busybox:latest', 'alpine', 'alpine:latest'].map((name) => [name, { cmd: ['sh'] }]));
+const shellImages = { alpine: { cmd: ['sh'] }, busybox: { cmd: ['sh'] } };
 
 function loadConfig(environment: Environment): KubeletProcessConfig {
   return readConfig(environment, (env) => {

@@ -12,7 +12,7 @@ import type { ContainerImage } from './process-runtime.ts';
 export type { ContainerImage } from './process-runtime.ts';
 
 export interface ProcessKubeletOptions extends KubeletOptions {
-  /** What runs for an image, by its full name. A container whose image is not here stays in ErrImagePull and ImagePullBackOff. */
+  /** What runs for an image, by its full name or, for all its tags, without one. A container whose image is not here stays in ErrImagePull and ImagePullBackOff. */
   readonly images: Readonly<Record<string, ContainerImage>>;
 }
 

@@ -66,10 +66,10 @@ export class ProcessRuntime implements ContainerRuntime {
   }
 
   #pull(name: string): ContainerImage {
-    const image = this.#images[name];
+    const repository = name.replace(/@.*$/, '').replace(/:[\w.-]{1,128}$/, '');
+    const image = this.#images[name] ?? this.#images[repository];
     if (image !== undefined) return image;
     // The grammar of references has no upper case in a repository's name, no blanks and no empty parts.
-    const repository = name.replace(/@.*$/, '').replace(/:[\w.-]{1,128}$/, '');
     if (!/^[\w.:/-]+$/.test(repository) || /[A-Z]/.test(repository.replace(/^[^/]+[.:][^/]*\//, '')) || /\/\/|[/:]$/.test(repository)) {
       const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": invalid reference format`;
       throw new ContainerRefusal('InvalidImageName', message);
