@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Endpoint } from '@cloudscan/config';
@@ -63,7 +63,11 @@ export class ClusterRig<Db extends TestDatabase = TestDatabase> {
     const { dispatchers = 1, sweepers = 1, launcher = [] } = options;
     const names: readonly AppName[] = ['storage', 'api-grpc', ...many('dispatcher', dispatchers), ...many('sweeper', sweepers)];
     const folder = mkdtempSync(join(tmpdir(), 'cloudscan-rig-'));
-    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    t.teardown(() => {
+      const kept = process.env['RIG_LOGS'];
+      if (kept !== undefined) cpSync(join(folder, 'logs'), kept, { recursive: true });
+      rmSync(folder, { recursive: true, force: true });
+    });
     mkdirSync(join(folder, 'logs'));
     const [api, storage, storageEdge, ...opsPorts] = await freePorts(3 + names.length);
     const plan: RigPlan = {

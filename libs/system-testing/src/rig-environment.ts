@@ -68,6 +68,7 @@ function ownOf(name: AppName, plan: RigPlan): Record<string, string> {
         KUBE_CONFIG: plan.kubeconfig,
         KUBE_NAMESPACE: plan.namespace,
         RUNNER_IMAGE: runnerImage,
+        RUNNER_TOKEN_KEY: randomBytes(32).toString('hex'),
       };
   }
 }

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import type { ImplementationFn, TestFn } from 'ava';
 
 /** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. `script`: util-linux, for a terminal. */
-export type TestService = 'actionlint' | 'docker' | 'git' | 'helm' | 'kubernetes-validate' | 'ps' | 'psql' | 'redis' | 'script';
+export type TestService = 'actionlint' | 'docker' | 'git' | 'helm' | 'kubectl' | 'kubernetes-validate' | 'ps' | 'psql' | 'redis' | 'script';
 
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {
