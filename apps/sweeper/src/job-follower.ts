@@ -142,11 +142,18 @@ export class JobFollower {
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       for (const jobName of jobNames) this.#queue.add(jobName, performance.now());
-      this.#pausedUntil = performance.now() + this.#nextPause();
-      this.#options.onError(error);
+      this.#failed(error);
     } finally {
       this.#queue.done(jobNames);
     }
+  }
+
+  /** Looks that fail side by side are one failure. */
+  #failed(error: unknown): void {
+    const now = performance.now();
+    if (now < this.#pausedUntil) return;
+    this.#pausedUntil = now + this.#nextPause();
+    this.#options.onError(error);
   }
 
   #nextPause(): number {
