@@ -144,6 +144,7 @@ export function aJob(command: string, spec: object = {}, metadata: object = {}) 
       template: {
         spec: {
           restartPolicy: 'Never',
+          automountServiceAccountToken: false,
           terminationGracePeriodSeconds: 1,
           containers: [{ name: 'runner', image: 'busybox', command: ['sh', '-c', command] }],
         },

@@ -9,8 +9,9 @@ import { applyPatch } from './patch.ts';
 import { bindPod, evictPod } from './pod-actions.ts';
 import { apiVersionOf } from './resource.ts';
 import type { Propagation } from './resource.ts';
-import { plainError } from './status.ts';
+import { invalid, plainError } from './status.ts';
 import { formatTable, wantsTable } from './tables.ts';
+import { immutable } from './validation.ts';
 import { rowObjectOf } from './watching.ts';
 
 export interface Answer {
@@ -92,6 +93,8 @@ function patch(api: ObjectApi, asked: ApiRequest, format: string, changes: unkno
   const apply = (object: KubernetesObject): KubernetesObject => {
     const patched = applyPatch(format, object, changes) as KubernetesObject;
     if (patched.metadata?.name !== object.metadata.name) throw plainError(400, 'the name of the object may not be changed by a patch');
+    const { uid } = patched.metadata;
+    if (uid !== object.metadata.uid) throw invalid(object.kind, asked.resource, asked.name!, [immutable('metadata.uid', uid)]);
     return patched;
   };
   return api.modify(asked.resource, asked.namespace, asked.name!, partOf(asked), apply, isDryRun(asked));

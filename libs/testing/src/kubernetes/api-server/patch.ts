@@ -98,7 +98,7 @@ function mergeField(name: string, target: Json | undefined, patch: Json): Json {
   if (isObject(patch)) return strategicMerge(isObject(target) ? target : {}, patch);
   if (!Array.isArray(patch)) return patch;
   const before = Array.isArray(target) ? (target as Json[]) : [];
-  if (mergedValues.has(name)) return [...before, ...patch.filter((item: Json) => !before.includes(item))];
+  if (mergedValues.has(name)) return [...patch, ...before.filter((item) => !patch.includes(item))];
   const key = mergeKeys[name];
   return key === undefined ? patch : mergeItems(key, before as JsonObject[], patch as JsonObject[]);
 }

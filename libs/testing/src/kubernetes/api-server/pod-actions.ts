@@ -12,7 +12,7 @@ export interface Disruption {
 }
 
 /** Places a pending pod on a node (pods/binding). */
-export function bindPod(api: ObjectApi, namespace: string, name: string, nodeName: string | undefined): void {
+export function bindPod(api: ObjectApi, namespace: string, name: string, nodeName: string | undefined): Pod {
   if (nodeName === undefined) throw plainError(422, 'target.name: Required value');
   const pod = api.get(pods, namespace, name);
   if (pod.metadata.deletionTimestamp !== undefined)
@@ -21,6 +21,7 @@ export function bindPod(api: ObjectApi, namespace: string, name: string, nodeNam
   pod.spec.nodeName = nodeName;
   setCondition(pod, { type: 'PodScheduled', status: 'True' }, api.clock.now());
   api.collection(pods).put(keyOf(namespace, name), pod);
+  return pod;
 }
 
 /** Deletes a pod on somebody's request (pods/eviction), saying so in its conditions. No PodDisruptionBudgets here. */

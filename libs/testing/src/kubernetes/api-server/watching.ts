@@ -19,7 +19,7 @@ const bookmarkIntervalMs = 60_000;
 // The API server ends a watch after 30 to 60 minutes unless the client says when.
 const longestSeconds = 1800;
 /** A client that leaves more unread is cut off, as the API server does to slow watchers. */
-const maxUnreadBytes = 64 * 1024 * 1024;
+const maxUnreadBytes = 512 * 1024 * 1024;
 
 /**
  * Tells a client what happens to the objects that it selects. An object that stops matching leaves as DELETED, one that

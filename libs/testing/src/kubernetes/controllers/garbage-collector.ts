@@ -37,7 +37,7 @@ export class GarbageCollector {
   #onEvent({ plural }: Resource, { type, object }: StoreEvent): void {
     if (type === 'DELETED') {
       for (const { resource, object: dependent } of this.#dependents(object.uid)) this.#add(resource.plural, dependent);
-    } else if (object.ownerUids.length > 0 || object.json.includes('"deletionTimestamp":')) {
+    } else if (object.ownerUids.some((uid) => !this.#api.store.hasUid(uid)) || object.json.includes('"deletionTimestamp":')) {
       this.#queue.add(`${plural}:${object.key}`);
     }
     // An owner that waits for its dependents looks again when one of them changes.

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { parse } from '../api-server/object-api.ts';
 import type { ObjectApi } from '../api-server/object-api.ts';
 import { conditionOf, controllerReference, isTrue } from '../api-server/object.ts';
 import type { Job, JobStatus, Pod } from '../api-server/object.ts';
@@ -62,7 +64,10 @@ export class JobController {
     for (let made = 0; made < plan.create; made += 1) this.#createPod(job);
   }
 
-  #writeStatus({ metadata, status: before }: Job, status: JobStatus): void {
+  #writeStatus({ metadata, status: before }: Job, planned: JobStatus): void {
+    // As text, in which what is undefined is not there.
+    const status = JSON.parse(JSON.stringify(planned)) as JobStatus;
+    if (isDeepStrictEqual(status, before)) return;
     const job = this.#api.modify(jobs, metadata.namespace!, metadata.name, 'status', (current) => void (current.status = status));
     this.#tell(job, before, 'FailureTarget', 'Warning');
     this.#tell(job, before, 'Complete', 'Normal');
@@ -95,8 +100,9 @@ export class JobController {
 
   /** Pods whose Job is gone, or another of the same name, must not wait to be counted. */
   #releaseOrphans(namespace: string, name: string, job: Job | null): void {
-    const isOrphan = (pod: Pod): boolean => isTracked(pod) && !pod.metadata.ownerReferences?.some(({ uid }) => uid === job?.metadata.uid);
-    for (const pod of this.#api.list(pods, namespace, withLabels({ [jobNameLabel]: name })).filter(isOrphan)) this.#release(pod);
+    const named = this.#api.collection(pods).select(namespace, withLabels({ [jobNameLabel]: name }));
+    const orphans = named.filter(({ ownerUids }) => job === null || !ownerUids.includes(job.metadata.uid));
+    for (const pod of orphans.map((stored) => parse<Pod>(stored)).filter(isTracked)) this.#release(pod);
   }
 
   #release({ metadata }: Pod): void {

@@ -124,8 +124,7 @@ export class Scheduler {
   #bind(key: string, nodeName: string): void {
     const { namespace, name } = splitKey(key);
     // The pod's own event places it.
-    bindPod(this.#api, namespace!, name, nodeName);
-    const pod = this.#api.get(pods, namespace, name);
+    const pod = bindPod(this.#api, namespace!, name, nodeName);
     this.#events.record(pod, component, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${nodeName}`);
   }
 
