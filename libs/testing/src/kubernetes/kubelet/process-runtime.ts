@@ -39,14 +39,18 @@ export class ProcessRuntime implements ContainerRuntime {
     const mounts = await mountVolumes(pod, container, this.#podFolder(pod), this.#data);
     const given = await containerEnvironment(pod, container, this.#data);
     const environment = mapValues(given, (value) => inside(mounts, value));
-    const [program, ...args] = commandLine(image, container).map((word) => inside(mounts, expand(word, given)));
+    // What the image says names paths of this machine, also where one looks like a mount of the pod.
+    const [program, ...args] = commandLine(image, container, (word) => inside(mounts, expand(word, given)));
     if (program === undefined) throw new ContainerRefusal('CreateContainerError', 'no command specified');
     const limit = container.resources?.limits?.['memory'];
     return await ProcessContainer.start({
       program,
       args,
       environment: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...image.env, ...environment },
-      workingDir: this.#workingDir(pod, inside(mounts, container.workingDir ?? image.workingDir ?? '')),
+      workingDir: this.#workingDir(
+        pod,
+        container.workingDir === undefined ? (image.workingDir ?? '') : inside(mounts, container.workingDir),
+      ),
       logPath: join(this.#podFolder(pod), `${container.name}.log`),
       memoryBytes: limit === undefined ? null : parseQuantity(limit),
     });
@@ -80,9 +84,13 @@ export class ProcessRuntime implements ContainerRuntime {
 }
 
 /** Which of the image's and the container's words run (Kubernetes, "Define a Command and Arguments for a Container"). */
-function commandLine({ entrypoint = [], cmd = [] }: ContainerImage, { command, args }: Container): readonly string[] {
-  if (command !== undefined) return [...command, ...(args ?? [])];
-  return [...entrypoint, ...(args ?? cmd)];
+function commandLine(
+  { entrypoint = [], cmd = [] }: ContainerImage,
+  { command, args }: Container,
+  resolve: (word: string) => string,
+): readonly string[] {
+  if (command !== undefined) return [...command, ...(args ?? [])].map(resolve);
+  return [...entrypoint, ...(args?.map(resolve) ?? cmd)];
 }
 
 /** Nothing can be mounted, so what names a path under a mount is made to name the folder behind it. */
