@@ -3,7 +3,7 @@ import { systemScope } from '@cloudscan/auth';
 import { DomainError, unavailable } from '@cloudscan/domain';
 import type { JobDispatcher, JobSpec } from '@cloudscan/orchestration';
 import { eventually } from '@cloudscan/testing';
-import { DispatcherFixture, limits } from './fixture.ts';
+import { DispatcherFixture } from './fixture.ts';
 
 const scope = systemScope('test');
 
@@ -54,7 +54,7 @@ test('a scan that is cancelled loses its Job, and nothing of it runs', async (t)
   await fixture.dispatcher(t, fixture.environment('sleep 600'));
   const { id } = await fixture.queuedScan();
   const jobName = await fixture.dispatched(id);
-  await fixture.repositories.scans.cancel(fixture.scope, { scanId: id, actor: 'test', limits, at: new Date() });
+  await fixture.cancel(id);
   await eventually(async () => (await fixture.jobs.find(scope, jobName)) === null, { timeoutMs: 20_000 });
   t.is((await fixture.scan(id)).status, 'cancelled');
 });
@@ -113,7 +113,7 @@ test('a scan that was cancelled while its Job was made keeps none', async (t) =>
   const jobs: JobDispatcher = {
     ...brokenJobs(() => Promise.reject(new Error('unused'))),
     create: async ({ scanId, attempt }) => {
-      await fixture.repositories.scans.cancel(fixture.scope, { scanId, actor: 'test', limits, at: new Date() });
+      await fixture.cancel(scanId);
       return { jobName: `scan-${scanId}-${attempt}`, namespace: 'local' };
     },
     delete: async (jobName) => void deleted.push(jobName),
@@ -122,6 +122,28 @@ test('a scan that was cancelled while its Job was made keeps none', async (t) =>
   const { id } = await fixture.queuedScan();
   await eventually(() => deleted.includes(`scan-${id}-1`), { timeoutMs: 20_000 });
   t.pass();
+});
+
+test('stops that do not end hold up no dispatch', async (t) => {
+  const fixture = await DispatcherFixture.create(t);
+  const stopping = new Set<string>();
+  const release = Promise.withResolvers<void>();
+  const jobs: JobDispatcher = {
+    ...brokenJobs(() => Promise.reject(new Error('unused'))),
+    create: async ({ scanId, attempt }) => ({ jobName: `scan-${scanId}-${attempt}`, namespace: 'local' }),
+    delete: async (jobName) => {
+      stopping.add(jobName);
+      await release.promise;
+    },
+  };
+  for (let count = 0; count < 6; count += 1) await fixture.cancel((await fixture.queuedScan()).id);
+  await fixture.dispatcher(t, fixture.environment('exit 0', { DISPATCHER_CONCURRENCY: '2' }), { jobs });
+  await eventually(() => stopping.size === 2);
+  const { id } = await fixture.queuedScan();
+  await eventually(async () => (await fixture.scan(id)).jobName !== null);
+  t.is(stopping.size, 2);
+  release.resolve();
+  await eventually(() => stopping.size === 6);
 });
 
 test('starting and stopping again and again leaves nothing open', async (t) => {

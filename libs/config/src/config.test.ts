@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import test from 'ava';
+import { readAdmissionLimits } from './admission-limits.ts';
 import { parseEndpoint, readStorageEndpoint } from './endpoint.ts';
 import { ConfigError, readConfig } from './env.ts';
 import { recordingEnvironment } from './recording-environment.ts';
@@ -69,4 +70,18 @@ test('parses endpoints with IPv6 hosts', (t) => {
   t.deepEqual(parseEndpoint('[::1]:9'), { host: '::1', port: 9 });
   t.is(parseEndpoint('a:99999'), null);
   t.is(parseEndpoint('a'), null);
+});
+
+test('what bounds admission is what one machine bears, unless it is said otherwise', (t) => {
+  t.deepEqual(readConfig({}, readAdmissionLimits), {
+    maxRunning: 2,
+    maxRunningPerOrganization: 2,
+    maxQueuedPerOrganization: 1000,
+    usageHalfLifeMs: 3_600_000,
+  });
+  const env = { MAX_RUNNING_SCANS: '500', MAX_QUEUED_SCANS_PER_ORGANIZATION: '50', FAIR_SHARE_HALF_LIFE_SECONDS: '60' };
+  t.like(readConfig(env, readAdmissionLimits), { maxRunning: 500, maxRunningPerOrganization: 500, usageHalfLifeMs: 60_000 });
+  t.throws(() => readConfig({ FAIR_SHARE_HALF_LIFE_SECONDS: '0' }, readAdmissionLimits), {
+    message: /^FAIR_SHARE_HALF_LIFE_SECONDS is "0"/m,
+  });
 });
