@@ -25,6 +25,9 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
+/** What speaks to an API server; {@link KubernetesClient} does. */
+export type ApiClient = Pick<KubernetesClient, 'json' | 'text' | 'stream'>;
+
 /** Milliseconds. */
 const longestBackoff = 10_000;
 /** An error page of a proxy may be long. */

@@ -5,7 +5,7 @@ import type { Logger } from '@cloudscan/telemetry';
 import { redactedTail } from '../log-tail.ts';
 import type { RunnerSettings } from '../runner-environment.ts';
 import { ApiError } from './api-error.ts';
-import type { KubernetesClient } from './client.ts';
+import type { ApiClient } from './client.ts';
 import { domainErrorOf } from './domain-error.ts';
 import { JobPicture } from './job-picture.ts';
 import { readJob, readPod } from './job-status-facts.ts';
@@ -26,7 +26,7 @@ const scansPerSearch = 100;
 const manyScans = 1000;
 /** Milliseconds. */
 const cancelPollMs = 500;
-const cancelReserveMs = 15_000;
+const cancelReserveMs = 10_000;
 const logTimeoutMs = 8000;
 /** Bytes of a log that are read at most, and lines, of which only the last bytes are kept. */
 const logLimitBytes = 2 ** 20;
@@ -46,7 +46,7 @@ export interface KubernetesJobDispatcherOptions {
 /** Runs each attempt as a Kubernetes Job of one namespace. Keeps nothing that another process could not find in the cluster. */
 export class KubernetesJobDispatcher implements JobDispatcher {
   readonly kind = 'kubernetes';
-  readonly #client: KubernetesClient;
+  readonly #client: ApiClient;
   readonly #api: NamespaceApi;
   readonly #secrets: TokenSecrets | null;
   readonly #options: KubernetesJobDispatcherOptions;
@@ -54,7 +54,7 @@ export class KubernetesJobDispatcher implements JobDispatcher {
   /** Whether the picture may be read. */
   #isPictureComplete = false;
 
-  constructor(client: KubernetesClient, options: KubernetesJobDispatcherOptions) {
+  constructor(client: ApiClient, options: KubernetesJobDispatcherOptions) {
     this.#client = client;
     this.#api = new NamespaceApi(client, options.pod.namespace);
     this.#secrets = options.secrets?.(this.#api) ?? null;
@@ -86,9 +86,10 @@ export class KubernetesJobDispatcher implements JobDispatcher {
     // Before the live read: a pod that is known and then not found is gone, and its end is known from here alone.
     const seen = new Map(jobNames.map((name) => [name, this.#picture?.podsOf(name) ?? []]));
     const { jobs, pods } = await this.#read(new Set(jobNames));
+    const podsOf = Map.groupBy(pods, ({ jobName }) => jobName);
     const statuses = await Promise.all(
       jobs.map(async (job) => {
-        const live = pods.filter(({ jobName }) => jobName === job.name);
+        const live = podsOf.get(job.name) ?? [];
         const gone = (seen.get(job.name) ?? []).filter(({ name }) => !live.some((pod) => pod.name === name));
         return this.#judge(job, [...live, ...gone.map((pod) => ({ ...pod, isGone: true }))]);
       }),
@@ -106,7 +107,7 @@ export class KubernetesJobDispatcher implements JobDispatcher {
   }
 
   /** Waits for the API as long as it is away; {@link stop} ends that too. */
-  async watch(onChange: (jobName: string) => void): Promise<JobWatch> {
+  async watch(onChange: (jobName: string, seen: JobStatus | null) => void): Promise<JobWatch> {
     if (this.#picture !== null) throw new Error('the Jobs are watched already');
     const { clock, log } = this.#options;
     const picture = new JobPicture(this.#client, {
@@ -140,7 +141,8 @@ export class KubernetesJobDispatcher implements JobDispatcher {
     try {
       return redactedTail(await this.#api.log(pod.name, query, AbortSignal.timeout(logTimeoutMs)), maxBytes);
     } catch (error) {
-      if (error instanceof ApiError && error.code === 403) throw domainErrorOf(error, this.#callOf('get', 'pods/log'));
+      if (error instanceof ApiError && error.code === 403)
+        throw domainErrorOf(error, { verb: 'get', resource: 'pods/log', namespace: this.#api.namespace });
       // A pod that has not started has none, and a node that is lost has taken it along.
       return '';
     }
@@ -225,10 +227,16 @@ export class KubernetesJobDispatcher implements JobDispatcher {
     return judgeJob(job, pods, this.#options.clock.now(), await this.#refusalOf(job.name));
   }
 
+  /** Null also where events may not be read: they explain, and nothing hangs on them. */
   async #refusalOf(jobName: string): Promise<string | null> {
     const fieldSelector = `involvedObject.kind=Job,involvedObject.name=${jobName},reason=FailedCreate`;
-    const messages = await collect(this.#api.list<WireEvent>('events', { fieldSelector }), ({ message }) => message ?? null);
-    return messages.at(-1) ?? null;
+    try {
+      const messages = await collect(this.#api.list<WireEvent>('events', { fieldSelector }), ({ message }) => message ?? null);
+      return messages.at(-1) ?? null;
+    } catch (error) {
+      this.#options.log.warn({ jobName, error }, 'the events of a Job could not be read');
+      return null;
+    }
   }
 
   /** Whether something of a cancelled Job runs, or may yet: its controller says `Suspended` once it has seen that. */
@@ -238,10 +246,6 @@ export class KubernetesJobDispatcher implements JobDispatcher {
     if (job === null || facts === null) return pods.some(({ phase }) => phase === 'Pending' || phase === 'Running');
     if (pods.length > 0) return ['pending', 'running'].includes(judgeJob(facts, pods, this.#options.clock.now()).phase);
     return facts.end === null && job.status?.conditions?.some(({ type, status }) => type === 'Suspended' && status === 'True') !== true;
-  }
-
-  #callOf(verb: 'get', resource: string) {
-    return { verb, resource, namespace: this.#api.namespace };
   }
 }
 

@@ -1,5 +1,5 @@
 import { isAlreadyExists, isNotFound } from './api-error.ts';
-import type { ApiRequest, KubernetesClient } from './client.ts';
+import type { ApiClient, ApiRequest } from './client.ts';
 import { domainErrorOf } from './domain-error.ts';
 import type { ApiCall } from './domain-error.ts';
 import { resourcePath } from './resources.ts';
@@ -16,9 +16,9 @@ export type Selector = { readonly labelSelector: string } | { readonly fieldSele
  */
 export class NamespaceApi {
   readonly namespace: string;
-  readonly #client: KubernetesClient;
+  readonly #client: ApiClient;
 
-  constructor(client: KubernetesClient, namespace: string) {
+  constructor(client: ApiClient, namespace: string) {
     this.#client = client;
     this.namespace = namespace;
   }

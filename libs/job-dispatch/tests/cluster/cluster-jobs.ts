@@ -16,7 +16,7 @@ import { shell } from '../jobs.ts';
 const image = 'busybox:1.36';
 
 type KubernetesConfig = Extract<JobDispatchConfig, { kind: 'kubernetes' }>;
-type Cluster = Pick<TestCluster, 'client' | 'namespace' | 'kubeconfigPath'>;
+type Cluster = Pick<TestCluster, 'client' | 'namespace' | 'kubeconfigPath' | 'isSimulator'>;
 
 /** A cluster and dispatchers for it, configured as a deployment configures them. */
 export class ClusterJobs {
@@ -82,6 +82,17 @@ export class ClusterJobs {
     return this.cluster.client.send(this.#path(resource, name), { method, contentType, ...(body === undefined ? {} : { body }) });
   }
 
+  /** A simulator admits everything. */
+  async enforceRestrictedPods(): Promise<void> {
+    if (this.cluster.isSimulator) return;
+    const { status } = await this.cluster.client.send(`/api/v1/namespaces/${this.cluster.namespace}`, {
+      method: 'PATCH',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } } },
+    });
+    if (status !== 200) throw new Error(`the namespace was not changed: HTTP ${status}`);
+  }
+
   #path(resource: string, name?: string): string {
     const group = resource === 'jobs' ? '/apis/batch/v1' : '/api/v1';
     return [group, 'namespaces', this.cluster.namespace, resource, ...(name === undefined ? [] : [name])].join('/');
@@ -103,7 +114,7 @@ export async function simulate(t: Teardown, options: KubernetesSimulatorOptions 
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const kubeconfigPath = join(folder, 'kubeconfig');
   await writeFile(kubeconfigPath, simulator.kubeconfig());
-  return { simulator, jobs: new ClusterJobs(t, { client, namespace: simulator.namespaces[0]!, kubeconfigPath }) };
+  return { simulator, jobs: new ClusterJobs(t, { client, namespace: simulator.namespaces[0]!, kubeconfigPath, isSimulator: true }) };
 }
 
 export async function startKubelet(t: Teardown, access: ClusterAccess): Promise<ProcessKubelet> {

@@ -119,13 +119,7 @@ for (const { what, env, reason, condition } of blocked) {
 
 test('a namespace that admits restricted pods alone takes runners', async (t) => {
   const jobs = await ClusterJobs.open(t);
-  const { client, namespace } = jobs.cluster;
-  const { status } = await client.send(`/api/v1/namespaces/${namespace}`, {
-    method: 'PATCH',
-    contentType: 'application/merge-patch+json',
-    body: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } } },
-  });
-  t.is(status, 200);
+  await jobs.enforceRestrictedPods();
   const dispatcher = jobs.dispatcher('exit 0');
   const { jobName } = await dispatcher.create(aJobSpec());
   t.is((await reaches(dispatcher, jobName, 'succeeded', 'failed')).phase, 'succeeded');
