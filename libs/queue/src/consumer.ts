@@ -52,6 +52,8 @@ export class Consumer<Q extends QueueName> {
   #stopped: Promise<void> | null = null;
   #wake: () => void = () => undefined;
   #isWoken = false;
+  /** Whether messages may wait that the last fetch did not take. */
+  #mayWait = true;
   #ended: Job<Q>[] = [];
   #completion: Promise<unknown> = Promise.resolve();
   #nextCompletion: Promise<unknown> | null = null;
@@ -91,6 +93,7 @@ export class Consumer<Q extends QueueName> {
   }
 
   #look(): void {
+    this.#mayWait = true;
     this.#isWoken = true;
     this.#wake();
   }
@@ -106,7 +109,8 @@ export class Consumer<Q extends QueueName> {
           const jobs = await boss.fetch<QueueMessages[Q]>(queue, { batchSize: wanted, includeMetadata: true });
           if (this.#stopping.signal.aborted) return await this.#giveBack(jobs);
           for (const job of jobs) this.#begin(job);
-          if (jobs.length === wanted) restMs = 0;
+          this.#mayWait = this.#isWoken || jobs.length === wanted;
+          if (this.#mayWait) restMs = 0;
         } catch (error) {
           logger.warn({ queue, error }, 'the queue could not be read; it is tried again');
           restMs = errorMs;
@@ -130,7 +134,7 @@ export class Consumer<Q extends QueueName> {
       .catch((error: unknown) => logger.warn({ queue, message: job.data, error }, 'a message could not be settled; it comes again'))
       .finally(() => {
         this.#atWork.delete(job.id);
-        this.#look();
+        if (this.#mayWait) this.#look();
       });
     this.#atWork.set(job.id, { job, done });
   }
