@@ -1,5 +1,5 @@
 import { unavailable } from '@cloudscan/domain';
-import type { SweepReport } from '@cloudscan/orchestration';
+import type { JobStatus, Sightings, SweepReport } from '@cloudscan/orchestration';
 import { eventually } from '@cloudscan/testing';
 import type { Teardown } from '@cloudscan/testing';
 import test from 'ava';
@@ -11,21 +11,23 @@ const done: SweepReport = { redispatched: 0, ended: 0, removed: 0, again: new Ma
 /** A platform whose changes a test tells, and the looks that follow. */
 class Platform {
   readonly looks: (readonly string[])[] = [];
+  readonly seen: Sightings[] = [];
   readonly lags: number[] = [];
   readonly errors: unknown[] = [];
   mayAct = true;
   isWatched = false;
   look: (jobNames: readonly string[]) => Promise<SweepReport> = async () => done;
   watch: JobFollowerOptions['jobs']['watch'] = async (onChange) => {
-    this.changed = onChange;
+    this.changed = (jobName, seen = null) => onChange(jobName, seen);
     this.isWatched = true;
     return { silentMs: 7, stop: async () => void (this.isWatched = false) };
   };
-  changed: (jobName: string) => void = () => undefined;
+  changed: (jobName: string, seen?: JobStatus | null) => void = () => undefined;
   readonly follower = new JobFollower({
     jobs: { watch: (onChange) => this.watch(onChange) },
-    runFor: (jobNames) => {
+    runFor: (jobNames, seen) => {
       this.looks.push(jobNames);
+      this.seen.push(seen);
       return this.look(jobNames);
     },
     mayAct: () => this.mayAct,
@@ -85,6 +87,23 @@ test('what a report or a survey names is looked at when it is due, and a change 
   platform.changed('much later');
   await eventually(() => platform.looks.length === 3);
   t.deepEqual(platform.looks[2], ['much later']);
+});
+
+test('a look is given what was seen last of the Jobs that changed, and nothing of the others', async (t) => {
+  const platform = await Platform.followed(t);
+  const seen = (phase: JobStatus['phase']) => ({ phase }) as JobStatus;
+  platform.changed('job', seen('pending'));
+  platform.changed('job', seen('running'));
+  platform.changed('gone', null);
+  platform.follower.schedule(new Map([['due', 40]]));
+  await eventually(() => platform.looks.flat().length === 3);
+  t.deepEqual(
+    new Map(platform.seen.flatMap((sightings) => [...sightings])),
+    new Map([
+      ['job', seen('running')],
+      ['gone', null],
+    ]),
+  );
 });
 
 test('slow looks hold up no other, as long as there are few', async (t) => {

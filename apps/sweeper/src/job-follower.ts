@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JobDispatcher, JobWatch, Looks, SweepReport } from '@cloudscan/orchestration';
+import type { JobDispatcher, JobStatus, JobWatch, Looks, Sightings, SweepReport } from '@cloudscan/orchestration';
 import { DueQueue } from './due-queue.ts';
 
 export interface JobFollowerOptions {
   readonly jobs: Pick<JobDispatcher, 'watch'>;
-  readonly runFor: (jobNames: readonly string[], signal: AbortSignal) => Promise<SweepReport>;
+  readonly runFor: (jobNames: readonly string[], seen: Sightings, signal: AbortSignal) => Promise<SweepReport>;
   /** Asked before every look: whether this process may still act. */
   readonly mayAct: () => boolean;
   /** Called once the picture of all Jobs is complete. */
@@ -28,8 +28,8 @@ const pauseMs = { first: 500, most: 15_000 };
 export class JobFollower {
   readonly #options: JobFollowerOptions;
   readonly #queue = new DueQueue();
-  /** When the change was heard of that a Job waits with. */
-  readonly #changedAt = new Map<string, number>();
+  /** The changes that wait: since when, and what was seen last. */
+  readonly #changes = new Map<string, { readonly heardAt: number; readonly seen: JobStatus | null }>();
   readonly #looks = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -80,7 +80,7 @@ export class JobFollower {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
-        this.#watch = await jobs.watch((jobName) => this.#changed(jobName));
+        this.#watch = await jobs.watch((jobName, seen) => this.#changed(jobName, seen));
         if (!signal.aborted) onWatching();
         return;
       } catch (error) {
@@ -91,9 +91,9 @@ export class JobFollower {
     }
   }
 
-  #changed(jobName: string): void {
+  #changed(jobName: string, seen: JobStatus | null): void {
     const now = performance.now();
-    if (!this.#changedAt.has(jobName)) this.#changedAt.set(jobName, now);
+    this.#changes.set(jobName, { heardAt: this.#changes.get(jobName)?.heardAt ?? now, seen });
     this.#queue.add(jobName, now + gatherMs);
     this.#wake(now + gatherMs);
   }
@@ -128,10 +128,17 @@ export class JobFollower {
   }
 
   async #look(jobNames: readonly string[]): Promise<void> {
-    const heard = jobNames.flatMap((jobName) => this.#changedAt.get(jobName) ?? []);
-    for (const jobName of jobNames) this.#changedAt.delete(jobName);
+    const heard: number[] = [];
+    const seen = new Map<string, JobStatus | null>();
+    for (const jobName of jobNames) {
+      const change = this.#changes.get(jobName);
+      if (change === undefined) continue;
+      this.#changes.delete(jobName);
+      heard.push(change.heardAt);
+      seen.set(jobName, change.seen);
+    }
     try {
-      const report = await this.#options.runFor(jobNames, this.#stopped.signal);
+      const report = await this.#options.runFor(jobNames, seen, this.#stopped.signal);
       this.#failures = 0;
       const now = performance.now();
       for (const [jobName, ms] of report.again) this.#queue.add(jobName, now + ms);

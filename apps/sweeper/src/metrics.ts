@@ -42,10 +42,11 @@ export class SweeperMetrics {
     this.#leader.set(isLeader ? 1 : 0);
   }
 
-  surveyed({ jobs, activeJobs }: Survey, durationMs: number): void {
+  surveyed({ jobs, activeJobs, redispatched }: Survey, durationMs: number): void {
     this.#jobs.set(jobs);
     this.#activeJobs.set(activeJobs);
     this.#duration.observe(durationMs / 1000);
+    this.count({ redispatched });
   }
 
   looked({ redispatched, ended, removed, errors }: SweepReport, lagsMs: readonly number[]): void {

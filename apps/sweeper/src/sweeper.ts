@@ -62,6 +62,7 @@ export class Sweeper {
     const startedAt = performance.now();
     const survey = await this.#sweep.survey(signal);
     this.#options.metrics.surveyed(survey, performance.now() - startedAt);
+    if (survey.redispatched > 0) this.#options.log.info({ redispatched: survey.redispatched }, 'dispatched again');
     follower.schedule(survey.again);
     return survey;
   }
@@ -108,7 +109,7 @@ export class Sweeper {
     log.info({}, 'sweeping from now on');
     this.#follower = new JobFollower({
       jobs: this.#ports.jobs,
-      runFor: (jobNames, signal) => this.#sweep.runFor(jobNames, signal),
+      runFor: (jobNames, seen, signal) => this.#sweep.runFor(jobNames, seen, signal),
       mayAct: () => this.#lease.isHeld,
       onWatching: onLead,
       onReport: (report, lagsMs) => this.#report(report, lagsMs),

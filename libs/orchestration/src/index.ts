@@ -63,5 +63,6 @@ export type { DispatchOutcome } from './use-cases/dispatch-scan.ts';
 export type { SweepPolicy } from './use-cases/plan-sweep.ts';
 export { stopJob } from './use-cases/stop-job.ts';
 export { Sweep } from './use-cases/sweep.ts';
-export type { Looks, Survey, SweepReport } from './use-cases/sweep.ts';
+export type { Sightings, Survey } from './use-cases/sweep.ts';
+export type { Looks, SweepReport } from './use-cases/sweep-report.ts';
 export type { AttemptPolicy, SystemPorts } from './use-cases/system-ports.ts';

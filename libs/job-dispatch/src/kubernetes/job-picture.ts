@@ -12,8 +12,8 @@ import type { WireJob, WirePod } from './resources.ts';
 export interface JobPictureOptions {
   readonly namespace: string;
   readonly clock: Clock;
-  /** With the name of each Job that came, went, or of which something else is to be said. Must not throw. */
-  readonly onChange: (jobName: string) => void;
+  /** With the name of each Job that came, went, or of which something else is to be said, and what that is. Must not throw. */
+  readonly onChange: (jobName: string, seen: JobStatus | null) => void;
   /** Gets what goes wrong with listing and watching; the picture mends itself. */
   readonly onError: (error: unknown) => void;
   readonly timing?: Partial<PictureTiming>;
@@ -79,7 +79,7 @@ export class JobPicture implements JobWatch {
   /** Resolves when the picture is complete; from then on changes are told. Rejects when it is stopped before. */
   async start(): Promise<void> {
     await Promise.all([this.#jobs.start(), this.#pods.start()]);
-    for (const jobName of this.#changed) this.#isNews(jobName);
+    for (const jobName of this.#changed) this.#isNews(jobName, this.#statusOf(jobName));
     this.#changed.clear();
     this.#isComplete = true;
   }
@@ -156,20 +156,26 @@ export class JobPicture implements JobWatch {
     this.#timer = null;
     const changed = [...this.#changed];
     this.#changed.clear();
-    for (const jobName of changed) if (this.#isNews(jobName)) this.#options.onChange(jobName);
+    for (const jobName of changed) {
+      const status = this.#statusOf(jobName);
+      if (this.#isNews(jobName, status)) this.#options.onChange(jobName, status);
+    }
     this.#dropStrangers();
   }
 
   /** Whether there is something to say of it that was not said before; it counts as said from now on. */
-  #isNews(jobName: string): boolean {
-    const sight = this.#sights.get(jobName);
-    const status = sight === undefined ? null : this.#judge(sight);
+  #isNews(jobName: string, status: JobStatus | null): boolean {
     if (status === null) return this.#told.delete(jobName);
     const { phase, reason, blockage, startedAt } = status;
     const news = [phase, reason, blockage?.condition, startedAt?.getTime()].join(' ');
     if (this.#told.get(jobName) === news) return false;
     this.#told.set(jobName, news);
     return true;
+  }
+
+  #statusOf(jobName: string): JobStatus | null {
+    const sight = this.#sights.get(jobName);
+    return sight === undefined ? null : this.#judge(sight);
   }
 
   #judge({ job, pods }: Sight): JobStatus | null {

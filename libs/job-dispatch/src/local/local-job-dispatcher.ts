@@ -103,7 +103,7 @@ export class LocalJobDispatcher implements JobDispatcher {
   }
 
   /** Looks again every `watchIntervalMs`. Throws `unavailable` when the database is away at the start. */
-  async watch(onChange: (jobName: string) => void): Promise<JobWatch> {
+  async watch(onChange: (jobName: string, seen: JobStatus | null) => void): Promise<JobWatch> {
     const { watchIntervalMs, log } = this.#options;
     const onError = (error: unknown): void => log.warn({ error }, 'the runs of this machine could not be read; the next look tries again');
     return PolledWatch.start(() => this.list(), { intervalMs: watchIntervalMs, onChange, onError });

@@ -4,7 +4,7 @@ import { PeriodicTask } from '@cloudscan/process';
 
 export interface PolledWatchOptions {
   readonly intervalMs: number;
-  readonly onChange: (jobName: string) => void;
+  readonly onChange: (jobName: string, seen: JobStatus | null) => void;
   /** Gets the error of a poll that failed; the next one tells of what changed meanwhile. */
   readonly onError: (error: unknown) => void;
 }
@@ -12,7 +12,7 @@ export interface PolledWatchOptions {
 /** Follows Jobs by listing them again and again. */
 export class PolledWatch implements JobWatch {
   readonly #list: () => AsyncIterable<JobStatus>;
-  readonly #onChange: (jobName: string) => void;
+  readonly #onChange: PolledWatchOptions['onChange'];
   readonly #task: PeriodicTask;
   #seen: ReadonlyMap<string, JobStatus> = new Map();
   #heardAt = performance.now();
@@ -45,7 +45,7 @@ export class PolledWatch implements JobWatch {
     const before = this.#seen;
     this.#seen = current;
     this.#heardAt = performance.now();
-    for (const [jobName, status] of current) if (!isDeepStrictEqual(status, before.get(jobName))) this.#onChange(jobName);
-    for (const jobName of before.keys()) if (!current.has(jobName)) this.#onChange(jobName);
+    for (const [jobName, status] of current) if (!isDeepStrictEqual(status, before.get(jobName))) this.#onChange(jobName, status);
+    for (const jobName of before.keys()) if (!current.has(jobName)) this.#onChange(jobName, null);
   }
 }

@@ -17,10 +17,10 @@ export interface JobDispatcher {
   list(): AsyncIterable<JobStatus>;
   /**
    * Begins to keep a picture of all Jobs that follows the platform within a second, and calls `onChange` with the name of
-   * each Job that came, changed or went. Resolves when the picture is complete. Mends itself when the platform is away, and
+   * each Job that came, changed or went, and what was seen of it: null where it went. Resolves when the picture is complete. Mends itself when the platform is away, and
    * then tells of what changed meanwhile. One watch at a time.
    */
-  watch(onChange: (jobName: string) => void): Promise<JobWatch>;
+  watch(onChange: (jobName: string, seen: JobStatus | null) => void): Promise<JobWatch>;
   /** The last `maxBytes` of the runner's log, secrets redacted; empty when there is none. */
   logs(jobName: string, maxBytes: number): Promise<string>;
   /** Stops the runner and everything it started; idempotent; done when nothing of it runs any more. */

@@ -69,7 +69,14 @@ class World {
 
   look(jobNames: readonly string[], afterMs = 0) {
     this.advance(afterMs);
-    return this.sweep.runFor(jobNames, new AbortController().signal);
+    return this.sweep.runFor(jobNames, new Map(), new AbortController().signal);
+  }
+
+  /** What a watch has just shown of the Jobs, or of those that are there no more. */
+  hear(jobNames: readonly string[], afterMs = 0) {
+    this.advance(afterMs);
+    const seen = new Map(jobNames.map((jobName) => [jobName, this.jobs.get(jobName) ?? null]));
+    return this.sweep.runFor(jobNames, seen, new AbortController().signal);
   }
 
   advance(ms: number): void {
@@ -199,16 +206,44 @@ test('what fits is left alone, and a survey is all that it takes', async (t) => 
 
 test('an admitted scan without a Job is dispatched again after the grace, and again only after another one', async (t) => {
   const world = new World();
-  const scan = world.scan();
-  const jobName = jobNameOf(scan.id, 1);
-  t.deepEqual((await world.pass()).again, new Map([[jobName, 15_000]]));
-  t.deepEqual((await world.pass(14_000)).again, new Map([[jobName, 1000]]));
-  const report = await world.pass(1000);
-  t.is(report.redispatched, 1);
-  t.deepEqual(report.again, new Map([[jobName, 15_000]]));
+  const { id } = world.scan();
+  t.like(await world.pass(), nothing);
+  t.like(await world.pass(14_999), nothing);
+  t.is((await world.pass(1)).redispatched, 1);
   t.like(await world.pass(2000), nothing);
   t.is((await world.pass(13_000)).redispatched, 1);
-  t.deepEqual(world.redispatched, [scan.id, scan.id]);
+  t.deepEqual(world.redispatched, [id, id]);
+  t.true(
+    world.calls.every((call) => call === 'list'),
+    'the platform is asked for nothing else, however many wait',
+  );
+});
+
+test('a queued scan whose Job went is dispatched again after the grace', async (t) => {
+  const world = new World();
+  const jobName = jobNameOf(world.scan().id, 1);
+  t.deepEqual((await world.hear([jobName])).again, new Map([[jobName, 15_000]]));
+  t.is((await world.look([jobName], 15_000)).redispatched, 1);
+  t.deepEqual((await world.look([jobName])).again, new Map([[jobName, 15_000]]));
+});
+
+test('what a watch shows is compared with the scans, and read live only where it does not fit', async (t) => {
+  const world = new World();
+  const running = world.job(world.scan({ status: 'running' }));
+  const done = world.job(world.scan({ status: 'completed' }), { phase: 'succeeded' });
+  t.like(await world.hear([running.jobName, done.jobName]), { ended: 0, removed: 1 });
+  t.deepEqual(world.calls, ['activeAmong 2', `retire ${done.jobName}`]);
+  const ended = world.job(world.scan({ status: 'running' }), failed);
+  t.is((await world.hear([running.jobName, ended.jobName])).ended, 1);
+  t.deepEqual(world.calls.slice(2, 5), ['activeAmong 2', 'find 1', 'activeAmong 1']);
+});
+
+test('what a watch shows is not acted on where the live look finds otherwise', async (t) => {
+  const world = new World();
+  const healthy = world.job(world.scan({ status: 'running' }));
+  const looks = new Map([[healthy.jobName, { ...healthy, ...failed }]]);
+  t.like(await world.sweep.runFor([...looks.keys()], looks, new AbortController().signal), { ...nothing, again: new Map() });
+  t.deepEqual(world.ends, []);
 });
 
 test('the grace begins anew when the Job was seen in between, by a survey or by a look', async (t) => {
@@ -313,7 +348,7 @@ test('a stale picture ends, stops and removes nothing that the live look does no
   world.picture = new Map([[jobNameOf(done.id, 1), { ...world.job(done), ...failed }]]);
   await world.pass();
   for (const scan of [queued, running]) world.job(scan);
-  t.like(await world.pass(3_600_000), nothing);
+  t.like(await world.pass(3_600_000), { ...nothing, redispatched: 1 }, 'a message too many, which makes nothing');
   t.deepEqual(world.acts, []);
   t.deepEqual(world.ends, []);
 });
