@@ -1,10 +1,13 @@
 import test from 'ava';
 import { jobNameOf } from '@cloudscan/domain';
 import type { FailureEvidence, FailureReason, Scan } from '@cloudscan/domain';
+import { silentLogger } from '@cloudscan/telemetry';
 import { eventually } from '@cloudscan/testing';
 import type { PodScript } from '@cloudscan/testing';
+import { loadConfig } from '../src/config.ts';
+import { createApp } from '../src/create-app.ts';
 import { ClusterFixture, nodes } from './cluster-fixture.ts';
-import { limits, signal } from './fixture.ts';
+import { limits, memoryStorage, signal } from './fixture.ts';
 
 const slowly = { timeoutMs: 20_000 };
 const second = 1000;
@@ -213,6 +216,41 @@ test('what ended while nobody led is found by the next leader; who stands by ask
   t.true(await next.lead());
   await eventually(() => next.sweepOnce(signal));
   await fixture.comesTo(scan, 'failed');
+});
+
+test('a scan that goes well costs the API server no list: what the watch shows is enough', async (t) => {
+  const fixture = await ClusterFixture.create(t);
+  await fixture.sweeper();
+  const { requests } = fixture.simulator;
+  const lists = () => ['list jobs', 'get jobs'].map((request) => requests.get(request) ?? 0);
+  const before = lists();
+  const scan = await fixture.dispatched({ run: 2 * second });
+  await fixture.report(scan);
+  await fixture.base.complete(scan.id);
+  await eventually(() => requests.get('patch jobs') === 1, { ...slowly, what: 'the retirement' });
+  t.deepEqual(lists(), before);
+  t.is((await fixture.base.find(scan.id)).status, 'completed');
+});
+
+test('the process, as it is configured, follows the cluster and tells of it', async (t) => {
+  const fixture = await ClusterFixture.create(t);
+  const app = await createApp(loadConfig(fixture.environment()), { storage: memoryStorage().storage, log: silentLogger });
+  t.teardown(() => app.stop());
+  await app.start();
+  const scan = await fixture.dispatched({ run: 2 * second, end: { exitCode: 3 } });
+  t.is((await fixture.comesTo(scan, 'failed')).failureReason, 'tool_error');
+  const metrics = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+  for (const sample of [
+    /^cloudscan_sweeper_leader\{.*\} 1$/m,
+    /^cloudscan_k8s_jobs_active\{.*\} \d+$/m,
+    /^cloudscan_sweep_lag_seconds_count\{.*\} [1-9]/m,
+    /^cloudscan_job_watch_silence_seconds\{.*\} \d/m,
+    /^cloudscan_sweep_actions_total\{action="ended".*\} 1$/m,
+  ])
+    t.regex(metrics, sample);
+  const ready = await fetch(`http://127.0.0.1:${app.opsPort}/ready`);
+  t.is(ready.status, 200);
+  t.like(await ready.json(), { dependencies: { jobs: { required: false, state: 'up' } } });
 });
 
 async function podOf(fixture: ClusterFixture, scan: Scan): Promise<string> {
