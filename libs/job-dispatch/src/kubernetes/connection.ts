@@ -39,6 +39,7 @@ export class KubernetesConnection {
   #openedAt = 0;
   #tls: TlsOptions = {};
   #dispatcher: Dispatcher | null = null;
+  #isClosed = false;
 
   constructor(source: ConnectionSource) {
     this.#source = source;
@@ -61,12 +62,11 @@ export class KubernetesConnection {
     this.#kubeConfig = null;
   }
 
-  /** Ends all connections and what runs over them. */
+  /** Ends all connections and what runs over them; none is made any more. Idempotent. */
   async close(): Promise<void> {
-    const dispatcher = this.#dispatcher;
-    this.#dispatcher = null;
+    this.#isClosed = true;
     this.reload();
-    await dispatcher?.destroy();
+    await this.#dispatcher?.destroy();
   }
 
   async #connect(): Promise<OpenConnection> {
@@ -83,6 +83,7 @@ export class KubernetesConnection {
 
   /** The one in use, as long as certificates stay what they are. Requests on a former one run to their end. */
   #dispatcherFor(tls: TlsOptions, proxyUrl: string | undefined): Dispatcher {
+    if (this.#isClosed) throw new Error('the connection was closed');
     if (this.#dispatcher !== null && isDeepStrictEqual(tls, this.#tls)) return this.#dispatcher;
     void this.#dispatcher?.close().catch(() => undefined);
     this.#tls = tls;
