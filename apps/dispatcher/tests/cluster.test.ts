@@ -233,7 +233,7 @@ async function sweepUntilEmpty(t: Teardown, s: Scene): Promise<void> {
       ...{ scope: systemScope('sweeper'), scans, system: systemScans, jobs: platform.jobs, events, clock, actor: 'sweeper' },
       policy: { limits: config.limits, maxAttempts: config.jobs.maxAttempts },
     },
-    { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 3_600_000, blockageGraceMs: () => 3_600_000 },
+    { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 3_600_000, waitLimitMs: 3_600_000, blockageGraceMs: () => 3_600_000 },
   );
   const { signal } = new AbortController();
   await eventually(

@@ -23,8 +23,9 @@ test('each reason for which a Job cannot start has its grace', (t) => {
   t.deepEqual(graces(loadConfig({ ...cluster, ...given })), [1, 2, 2, 3]);
 });
 
-test('a Job may run as long as its deadline, and a minute more for the platform to end it', (t) => {
-  t.is(loadConfig({ JOB_DEADLINE_SECONDS: '600' }).policy.deadlineMs, 660_000);
+test('a Job may run as long as its deadline, and a minute more for the platform to end it; in a queue it may wait for a day', (t) => {
+  t.like(loadConfig({ JOB_DEADLINE_SECONDS: '600' }).policy, { deadlineMs: 660_000, waitLimitMs: 660_000 });
+  t.like(loadConfig({ ...cluster, RUNNER_QUEUE: 'scans' }).policy, { deadlineMs: 3_660_000, waitLimitMs: 86_400_000 });
 });
 
 test('what is wrong is named, all at once', (t) => {

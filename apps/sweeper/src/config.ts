@@ -34,6 +34,8 @@ export interface SweeperConfig {
 const hourMs = 3_600_000;
 /** A platform ends its Jobs itself; only one that does not is ended from here, this much later. */
 const deadlineSlackMs = 60_000;
+/** A Job that Kueue holds back waits for its turn, as long as its runner's token lasts. */
+const queueLimitMs = 24 * hourMs;
 /** A sweeper starts no runner. */
 const noRunner: readonly string[] = [];
 
@@ -41,6 +43,7 @@ const noRunner: readonly string[] = [];
 export function loadConfig(env: Environment): SweeperConfig {
   return readConfig(env, (reader) => {
     const jobs = readJobDispatchConfig(reader, noRunner);
+    const deadlineMs = jobs.runner.deadlineSeconds * 1000 + deadlineSlackMs;
     return {
       logLevel: readLogLevel(reader),
       ops: { host: reader.string('METRICS_HOST', '127.0.0.1'), port: reader.port('METRICS_PORT', 9090) },
@@ -52,7 +55,8 @@ export function loadConfig(env: Environment): SweeperConfig {
       policy: {
         dispatchGraceMs: seconds(reader, 'SWEEP_DISPATCH_GRACE_SECONDS', 15, 3600),
         endGraceMs: seconds(reader, 'SWEEP_END_GRACE_SECONDS', 3, 3600),
-        deadlineMs: jobs.runner.deadlineSeconds * 1000 + deadlineSlackMs,
+        deadlineMs,
+        waitLimitMs: jobs.kind === 'kubernetes' && jobs.kubernetes.pod.queue !== null ? queueLimitMs : deadlineMs,
         blockageGraceMs: readBlockageGraces(reader),
       },
       // What changes is heard of at once; a pass finds what nothing was heard of.

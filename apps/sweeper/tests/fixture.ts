@@ -101,7 +101,7 @@ export class SweeperFixture {
       events: { publish: () => undefined, subscribe: () => () => undefined },
     };
     const sweeper = new Sweeper(ports, lease, {
-      policy: { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 60_000, blockageGraceMs: () => 0 },
+      policy: { dispatchGraceMs: 0, endGraceMs: 0, deadlineMs: 60_000, waitLimitMs: 60_000, blockageGraceMs: () => 0 },
       pendingTtlMs: 24 * 3_600_000,
       log: silentLogger,
       metrics: new SweeperMetrics(createMetricsRegistry('test')),

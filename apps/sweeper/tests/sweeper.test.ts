@@ -126,3 +126,16 @@ test('of two sweepers one does every pass, and the other one follows it', async 
   t.is(await second.partitionOnce(), null);
   t.truthy(await first.collectOnce(signal));
 });
+
+test('a leader that loses its database stops acting, and follows the Jobs again once it leads again', async (t) => {
+  const fixture = await SweeperFixture.create(t);
+  const sweeper = await fixture.sweeper(t);
+  await eventually(() => sweeper.sweepOnce(signal));
+  await fixture.database.cutConnections();
+  await eventually(async () => (await sweeper.sweepOnce(signal)) === null);
+  const scan = await fixture.scan();
+  await eventually(() => sweeper.lead().catch(() => false));
+  await eventually(() => sweeper.sweepOnce(signal));
+  await fixture.start(scan, 'exit 3');
+  t.is((await comesTo(fixture, scan.id, 'failed', 1)).failureReason, 'tool_error');
+});

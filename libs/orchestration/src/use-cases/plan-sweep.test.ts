@@ -4,7 +4,7 @@ import type { JobStatus } from '../ports/job-dispatcher.ts';
 import type { ActiveScan } from '../ports/scan-repository.ts';
 import { planSweep } from './plan-sweep.ts';
 
-const policy = { dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000, blockageGraceMs: () => 120_000 };
+const policy = { dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000, waitLimitMs: 7_200_000, blockageGraceMs: () => 120_000 };
 const now = new Date('2026-01-15T12:00:00Z');
 const scanId = '01890000-0000-7000-8000-000000000001';
 
@@ -59,18 +59,19 @@ test('a Job that cannot start is blocked, until it is overdue', (t) => {
   const blockage = { reason: 'image_pull', condition: 'ImagePullBackOff', message: '' } as const;
   const job = aJob({ phase: 'pending', startedAt: null, blockage });
   t.deepEqual(plan([aScan()], [job]), [{ kind: 'blocked', jobName: job.jobName, graceMs: 120_000 }]);
-  const later = new Date(now.getTime() + policy.deadlineMs + 1);
+  const later = new Date(now.getTime() + policy.waitLimitMs + 1);
   t.deepEqual(plan([aScan()], [job], later), [{ kind: 'overdue', jobName: job.jobName, graceMs: 0 }]);
 });
 
-test('a Job is overdue after its deadline, counted from its start, or from its making where it has none', (t) => {
-  const later = new Date(now.getTime() + policy.deadlineMs + 1);
-  t.deepEqual(plan([aScan()], [aJob()], new Date(now.getTime() + policy.deadlineMs)), []);
-  t.deepEqual(plan([aScan()], [aJob()], later), [{ kind: 'overdue', jobName: `scan-${scanId}-1`, graceMs: 0 }]);
-  t.deepEqual(plan([aScan()], [aJob({ phase: 'pending', startedAt: null })], later), [
-    { kind: 'overdue', jobName: `scan-${scanId}-1`, graceMs: 0 },
-  ]);
-  t.deepEqual(plan([aScan()], [aJob({ startedAt: later })], later), []);
+test('a Job that runs is overdue after its deadline, one that waits after its own limit', (t) => {
+  const overdue = [{ kind: 'overdue', jobName: `scan-${scanId}-1`, graceMs: 0 }];
+  const after = (ms: number) => new Date(now.getTime() + ms);
+  const waiting = aJob({ phase: 'pending', startedAt: null });
+  t.deepEqual(plan([aScan()], [aJob()], after(policy.deadlineMs)), []);
+  t.deepEqual(plan([aScan()], [aJob()], after(policy.deadlineMs + 1)), overdue);
+  t.deepEqual(plan([aScan()], [waiting], after(policy.waitLimitMs)), []);
+  t.deepEqual(plan([aScan()], [waiting], after(policy.waitLimitMs + 1)), overdue);
+  t.deepEqual(plan([aScan()], [aJob({ startedAt: after(1) })], after(policy.deadlineMs + 1)), []);
 });
 
 test('a Job of an earlier attempt, or of no scan, is a stray: at once when it has ended, after a grace when it runs', (t) => {

@@ -8,8 +8,10 @@ export interface SweepPolicy {
   readonly dispatchGraceMs: number;
   /** Milliseconds that a report on its way has: a runner may end well a moment before its CompleteScan is done. */
   readonly endGraceMs: number;
-  /** Milliseconds that a Job may wait, and then run, with the time that the platform needs to end it itself. */
+  /** Milliseconds that a Job may run, with the time that the platform needs to end it itself. */
   readonly deadlineMs: number;
+  /** Milliseconds that a Job may wait for its start although nothing is wrong with it, for example in a queue of the platform. */
+  readonly waitLimitMs: number;
   /** Milliseconds for which a Job may be unable to start, by what it would fail with. */
   readonly blockageGraceMs: (reason: FailureReason) => number;
 }
@@ -36,7 +38,7 @@ export type Misfit =
   | ({ readonly kind: 'lost' } & WithoutJob)
   /** Its Job has ended, and nobody said so. */
   | ({ readonly kind: 'ended' } & WithJob)
-  /** Its Job runs longer than it may. */
+  /** Its Job runs, or waits, longer than it may. */
   | ({ readonly kind: 'overdue' } & WithJob)
   /** Its Job cannot start. */
   | ({ readonly kind: 'blocked'; readonly blockage: JobBlockage } & WithJob)
@@ -67,15 +69,16 @@ export function planSweep(
 }
 
 function misfitOf(scan: ActiveScan, jobName: string, job: JobStatus | undefined, now: Date, policy: SweepPolicy): Misfit | null {
-  const isLate = (since: Date): boolean => now.getTime() - since.getTime() > policy.deadlineMs;
+  const isLate = (since: Date, limitMs: number): boolean => now.getTime() - since.getTime() > limitMs;
   if (job === undefined) {
     if (scan.admittedAt === null) return null;
     const graceMs = policy.dispatchGraceMs;
     if (scan.status === 'running') return { kind: 'lost', jobName, graceMs, scan };
-    return { kind: isLate(scan.admittedAt) ? 'undispatchable' : 'undispatched', jobName, graceMs, scan };
+    return { kind: isLate(scan.admittedAt, policy.deadlineMs) ? 'undispatchable' : 'undispatched', jobName, graceMs, scan };
   }
   if (hasEnded(job)) return { kind: 'ended', jobName, graceMs: job.phase === 'succeeded' ? policy.endGraceMs : 0, scan, job };
-  if (isLate(job.startedAt ?? job.createdAt)) return { kind: 'overdue', jobName, graceMs: 0, scan, job };
+  const isOverdue = job.startedAt === null ? isLate(job.createdAt, policy.waitLimitMs) : isLate(job.startedAt, policy.deadlineMs);
+  if (isOverdue) return { kind: 'overdue', jobName, graceMs: 0, scan, job };
   const { blockage } = job;
   return blockage && { kind: 'blocked', jobName, graceMs: policy.blockageGraceMs(blockage.reason), scan, job, blockage };
 }

@@ -12,7 +12,7 @@ import type { SystemPorts } from './system-ports.ts';
 
 const minuteMs = 60_000;
 const graces: SweepPolicy = {
-  ...{ dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000 },
+  ...{ dispatchGraceMs: 15_000, endGraceMs: 3000, deadlineMs: 3_600_000, waitLimitMs: 3_600_000 },
   blockageGraceMs: (reason) => (reason === 'image_pull' ? 2 * minuteMs : 5 * minuteMs),
 };
 
