@@ -9,6 +9,7 @@ export { serverCertificate } from './kubernetes/certificate.ts';
 export type { ServerCertificate } from './kubernetes/certificate.ts';
 export { ClusterClient } from './kubernetes/cluster-client.ts';
 export type { ClusterRequest, ClusterResponse, WatchEvent } from './kubernetes/cluster-client.ts';
+export { readKubeconfig } from './kubernetes/kubeconfig.ts';
 export type { ClusterAccess } from './kubernetes/kubeconfig.ts';
 export { ContainerRefusal } from './kubernetes/kubelet/container-runtime.ts';
 export type { ContainerEnd } from './kubernetes/kubelet/container-runtime.ts';
@@ -23,8 +24,8 @@ export type { PodScript, ScriptedWork } from './kubernetes/kubelet/scripted-kube
 export type { ActiveFault, Fault, FaultEffect, Faults } from './kubernetes/api-server/faults.ts';
 export { KubernetesSimulator } from './kubernetes/simulator.ts';
 export type { KubernetesSimulatorOptions } from './kubernetes/simulator.ts';
-export { testCluster } from './kubernetes/test-cluster.ts';
-export type { TestCluster } from './kubernetes/test-cluster.ts';
+export { simulatedCluster, testCluster } from './kubernetes/test-cluster.ts';
+export type { SimulatedCluster, TestCluster } from './kubernetes/test-cluster.ts';
 export { processesOf } from './processes-of.ts';
 export type { RunningProcess } from './processes-of.ts';
 export { startRedis } from './redis.ts';

@@ -1,12 +1,15 @@
-import { eventually, testCluster, testFile, uniqueName } from '@cloudscan/testing';
+import { ClusterClient, eventually, testCluster, testFile, uniqueName } from '@cloudscan/testing';
+import type { TestCluster } from '@cloudscan/testing';
 import test from 'ava';
 import { aConfigMap, aJob, Objects } from './objects.ts';
 import type { Status, Thing } from './objects.ts';
 
 const file = testFile(test);
+let cluster: TestCluster;
 let objects: Objects;
 test.before(async () => {
-  objects = new Objects(await testCluster(file));
+  cluster = await testCluster(file);
+  objects = new Objects(cluster);
 });
 
 test('gives a new object its identity and answers it', async (t) => {
@@ -43,8 +46,6 @@ test('answers NotFound with the kind and name for what is not there', async (t) 
 });
 
 test('answers 401 without a token and with a wrong one', async (t) => {
-  const cluster = await testCluster(t);
-  const { ClusterClient } = await import('@cloudscan/testing');
   for (const token of [null, 'wrong']) {
     const stranger = new ClusterClient({ ...cluster, token, clientCertificate: null, clientKey: null });
     t.teardown(() => stranger.close());
@@ -123,7 +124,8 @@ test('makes no new version of an update that changes nothing', async (t) => {
 test('does not let identity and creation time be changed', async (t) => {
   const map = await objects.made('configmaps', aConfigMap());
   const { name } = map.metadata;
-  t.is((await objects.patch('configmaps', name, { metadata: { uid: 'another' } })).status, 409);
+  t.is((await objects.patch('configmaps', name, { metadata: { uid: 'another' } })).status, 422);
+  t.is((await objects.update('configmaps', name, { metadata: { name, uid: 'another' } })).status, 409);
   const { body } = await objects.patch('configmaps', name, { metadata: { labels: { a: 'b' }, creationTimestamp: '2000-01-01T00:00:00Z' } });
   t.like(body.metadata, { uid: map.metadata.uid, labels: { a: 'b' } });
   t.notRegex(JSON.stringify(body), /2000-01-01/);
@@ -155,7 +157,7 @@ test('patches lists by their merge keys when the patch is strategic', async (t) 
     containers.map(({ name, image }) => `${name} ${image}`),
     ['a a:1', 'b b:2'],
   );
-  t.deepEqual(body.metadata.finalizers, ['example.org/one', 'example.org/two']);
+  t.deepEqual(body.metadata.finalizers, ['example.org/two', 'example.org/one']);
   const removal = { metadata: { '$deleteFromPrimitiveList/finalizers': ['example.org/one'] } };
   t.deepEqual((await objects.patch('pods', name, removal, 'strategic-merge-patch')).body.metadata.finalizers, ['example.org/two']);
   await objects.patch('pods', name, { metadata: { finalizers: null } });

@@ -81,24 +81,6 @@ test('sends a last bookmark and ends when its time is over', async (t) => {
   t.true(Number(version) >= Number(query.resourceVersion));
 });
 
-test('marks the end of the initial events', async (t) => {
-  const { group, query } = await aGroup();
-  await objects.made('configmaps', aConfigMap({ group }));
-  const initial = {
-    labelSelector: query.labelSelector,
-    sendInitialEvents: true,
-    resourceVersionMatch: 'NotOlderThan',
-    allowWatchBookmarks: true,
-  };
-  const seen: string[] = [];
-  const stop = new AbortController();
-  for await (const { type, object } of objects.watch('configmaps', initial, stop.signal)) {
-    seen.push(type);
-    if (object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true') stop.abort();
-  }
-  t.deepEqual(seen, ['ADDED', 'BOOKMARK']);
-});
-
 test('watches one object by its name', async (t) => {
   const { query } = await aGroup();
   const map = aConfigMap();
