@@ -239,6 +239,24 @@ test('refuses the log of a container that waits', async (t) => {
   t.regex(JSON.stringify(body), /waiting to start: ContainerCreating/);
 });
 
+test('answers nothing for the log of a pod that stands nowhere', async (t) => {
+  const name = uniqueName('pod');
+  const path = `/api/v1/namespaces/${cluster.namespace}/pods`;
+  const spec = { restartPolicy: 'Never', nodeSelector: { no: 'such' }, containers: [{ name: 'main', image: 'shell' }] };
+  await eventually(async () => (await cluster.client.send(path, { method: 'POST', body: { metadata: { name }, spec } })).status === 201);
+  t.is((await cluster.client.send(`${path}/${name}/log`)).status, 204);
+});
+
+test('refuses to read a log by less than nothing', async (t) => {
+  const { node } = await aKubelet(t, { log: 'text' });
+  const name = await pods.create(node, uniqueName('pod'));
+  await pods.inPhase(name, 'Succeeded');
+  for (const query of ['tailLines=-1', 'limitBytes=0']) {
+    const { status } = await cluster.client.send(`/api/v1/namespaces/${cluster.namespace}/pods/${name}/log?${query}`);
+    t.is(status, 422);
+  }
+});
+
 test('follows a log until the container ends', async (t) => {
   let say: (text: string) => void = () => undefined;
   let finish: () => void = () => undefined;

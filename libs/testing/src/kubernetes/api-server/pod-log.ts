@@ -4,7 +4,8 @@ import { Agent, request } from 'node:https';
 import type { KubernetesNode, Pod } from './object.ts';
 import type { ObjectApi } from './object-api.ts';
 import { nodes } from './resources/nodes.ts';
-import { plainError } from './status.ts';
+import { invalid, plainError } from './status.ts';
+import { invalidValue, validateNonNegative } from './validation.ts';
 
 // The API server knows the kubelets' authority; here each kubelet has its own certificate.
 const kubelets = new Agent({ keepAlive: false, rejectUnauthorized: false });
@@ -13,7 +14,11 @@ const passedOn = ['follow', 'limitBytes', 'previous', 'sinceSeconds', 'sinceTime
 
 /** Hands on the log of a container as the kubelet of the pod's node tells it. @throws ApiError as the API server answers */
 export async function proxyLog(api: ObjectApi, pod: Pod, query: URLSearchParams, response: ServerResponse): Promise<void> {
-  const url = kubeletUrl(api, pod, chooseContainer(pod, query.get('container')));
+  const container = chooseContainer(pod, query.get('container'));
+  validateOptions(pod, query);
+  // Of what stands nowhere there is nothing to tell, and nothing wrong.
+  if (pod.spec.nodeName === undefined) return void response.writeHead(204).end();
+  const url = kubeletUrl(api, pod, pod.spec.nodeName, container);
   for (const name of passedOn) if (query.has(name)) url.searchParams.set(name, query.get(name)!);
   const sent = request(url, { agent: kubelets });
   response.once('close', () => sent.destroy());
@@ -37,10 +42,18 @@ function chooseContainer(pod: Pod, asked: string | null): string {
   return asked;
 }
 
-function kubeletUrl(api: ObjectApi, pod: Pod, container: string): URL {
-  const { nodeName } = pod.spec;
+function validateOptions({ metadata: { name } }: Pod, query: URLSearchParams): void {
+  const causes = [
+    ...(query.has('tailLines') ? validateNonNegative('tailLines', Number(query.get('tailLines'))) : []),
+    ...(Number(query.get('limitBytes') ?? 1) < 1
+      ? [invalidValue('limitBytes', Number(query.get('limitBytes')), 'must be greater than 0')]
+      : []),
+  ];
+  if (causes.length > 0) throw invalid('PodLogOptions', { group: '', plural: 'pods' }, name, causes);
+}
+
+function kubeletUrl(api: ObjectApi, pod: Pod, nodeName: string, container: string): URL {
   const { namespace, name } = pod.metadata;
-  if (nodeName === undefined) throw plainError(400, `pod ${name} does not have a host assigned`);
   const { status } = api.get<KubernetesNode>(nodes, null, nodeName);
   const address = status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const port = status.daemonEndpoints?.kubeletEndpoint?.Port;

@@ -9,6 +9,7 @@ import { setPodDefaults, validatePodSpec } from './pods.ts';
 
 // The pods carry the Job's name as a label.
 const maxJobNameLength = 63;
+const restartPolicies = 'valid values: "OnFailure", "Never"';
 
 export const jobs = describeResource<Job>({
   group: 'batch',
@@ -23,7 +24,7 @@ export const jobs = describeResource<Job>({
   fieldsOf: ({ status }) => ({ 'status.successful': String(status.succeeded ?? 0) }),
   prepare: (job, previous) => {
     if (previous === null) prepareNew(job);
-    setPodDefaults(job.spec.template.spec, undefined);
+    if (job.spec?.template?.spec !== undefined) setPodDefaults(job.spec.template.spec, undefined);
   },
   validate: (job, previous) => (previous === null ? validateNew(job) : validateUpdate(job, previous)),
   columns: [
@@ -77,7 +78,9 @@ function prepareNew(job: Job): void {
 function validateNew(job: Job): readonly StatusCause[] {
   const { metadata, spec } = job;
   const template = spec?.template;
-  if (template?.spec === undefined) return [required('spec.template.spec.containers')];
+  if (template?.spec === undefined) {
+    return [required('spec.template.spec.containers'), required('spec.template.spec.restartPolicy', restartPolicies)];
+  }
   const causes: StatusCause[] = [];
   if (metadata.name.length > maxJobNameLength) {
     causes.push(invalidValue('metadata.name', metadata.name, `must be no more than ${maxJobNameLength} characters`));
@@ -88,7 +91,7 @@ function validateNew(job: Job): readonly StatusCause[] {
   causes.push(...validateLabels('spec.template.labels', template.metadata?.labels ?? {}));
   causes.push(...validateNumbers(job), ...validatePodSpec('spec.template.spec', template.spec));
   if (template.spec.restartPolicy === undefined) {
-    causes.push(required('spec.template.spec.restartPolicy', 'valid values: "OnFailure", "Never"'));
+    causes.push(required('spec.template.spec.restartPolicy', restartPolicies));
   } else if (template.spec.restartPolicy === 'Always') {
     causes.push(notSupported('spec.template.spec.restartPolicy', 'Always', ['OnFailure', 'Never']));
   }

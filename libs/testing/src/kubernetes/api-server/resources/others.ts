@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject, Lease } from '../object.ts';
 import { describeResource } from '../resource.ts';
+import { plainError } from '../status.ts';
 import type { StatusCause } from '../status.ts';
 import { forbidden, immutable } from '../validation.ts';
 import { age } from './cells.ts';
@@ -16,6 +17,8 @@ interface ConfigMap extends KubernetesObject {
   data?: Record<string, string>;
   immutable?: boolean;
 }
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** An event of the cluster, which people read. */
 export interface ClusterEvent extends KubernetesObject {
@@ -55,6 +58,9 @@ export const secrets = describeResource<Secret>({
   prepare: (secret) => {
     secret.type ??= 'Opaque';
     const { stringData } = secret;
+    for (const text of Object.values(secret.data ?? {})) {
+      if (!base64.test(text)) throw plainError(400, `Secret in version "v1" cannot be handled as a Secret: illegal base64 data`);
+    }
     if (stringData === undefined) return;
     delete secret.stringData;
     secret.data ??= {};
