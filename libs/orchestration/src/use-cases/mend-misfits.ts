@@ -16,8 +16,8 @@ const concurrency = 8;
 const freshMs = 10_000;
 const logBytes = 4096;
 /** Milliseconds that one log, and all logs of one look, are waited for. */
-const logLimitMs = 2000;
-const logsLimitMs = 5000;
+const logLimitMs = 4000;
+const logsLimitMs = 8000;
 
 type OfKind<K extends Misfit['kind']> = Extract<Misfit, { readonly kind: K }>;
 
