@@ -4,7 +4,7 @@ import type { FailureEvidence } from '@cloudscan/domain';
 import type { JobStatus } from '../ports/job-dispatcher.ts';
 import type { ActiveScan, AttemptEnd } from '../ports/scan-repository.ts';
 import { describeBlockage, describeEnd, endAttempts } from './end-attempt.ts';
-import { hasEnded } from './plan-sweep.ts';
+import { mayRest } from './plan-sweep.ts';
 import type { Misfit } from './plan-sweep.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { Tally } from './sweep-report.ts';
@@ -100,10 +100,10 @@ export class Mending {
     await this.#remove(endings.flatMap(({ job }) => job ?? []));
   }
 
-  /** What has ended is left for people to look at, for as long as the platform keeps it; what has not goes at once. */
+  /** What has ended by itself is left for people to look at, for as long as the platform keeps it; all else goes at once. */
   async #remove(jobs: readonly JobStatus[]): Promise<void> {
     await this.#each(jobs, async (job) => {
-      if (hasEnded(job)) await this.#ports.jobs.retire(job.jobName);
+      if (mayRest(job)) await this.#ports.jobs.retire(job.jobName);
       else if (this.#isFresh([job])) await this.#ports.jobs.delete(job.jobName);
       else return;
       this.#tally.removed += 1;

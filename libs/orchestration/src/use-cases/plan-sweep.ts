@@ -86,3 +86,8 @@ function misfitOf(scan: ActiveScan, jobName: string, job: JobStatus | undefined,
 export function hasEnded({ phase }: JobStatus): boolean {
   return phase === 'succeeded' || phase === 'failed';
 }
+
+/** Whether it ended by itself, so that its platform removes it in time once it is retired. One that was cancelled is only held. */
+export function mayRest(job: JobStatus): boolean {
+  return hasEnded(job) && job.reason !== 'cancelled';
+}

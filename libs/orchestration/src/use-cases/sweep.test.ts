@@ -441,6 +441,13 @@ test('a Job that was long in stopping is recorded with the reason that it was st
   t.like(world.ends, [{ reason: 'image_pull', evidence: { condition: 'ImagePullBackOff' } }]);
 });
 
+test('a Job that was cancelled ends for good only by its removal: it is deleted, after a live look', async (t) => {
+  const world = new World();
+  const { jobName } = world.job(world.scan({ status: 'failed' }), { phase: 'failed', reason: 'cancelled' });
+  t.is((await world.hear([jobName])).removed, 1);
+  t.deepEqual(world.calls, ['activeAmong 1', 'find 1', 'activeAmong 1', `delete ${jobName}`]);
+});
+
 test('a Job that somebody stopped although its scan waits for it is tried again', async (t) => {
   const world = new World();
   const scan = world.scan({ status: 'running' });
@@ -448,6 +455,7 @@ test('a Job that somebody stopped although its scan waits for it is tried again'
   await world.look([jobName]);
   t.like(world.ends, [{ reason: 'runner_lost', evidence: { condition: 'JobSuspended' } }]);
   t.like(world.scans.get(scan.id), { status: 'queued', attempt: 2 });
+  t.deepEqual(world.acts, [`delete ${jobName}`]);
 });
 
 test('a Job of a cancelled, deleted or later attempt of a scan goes: retired if it has ended, deleted after a grace if it runs', async (t) => {

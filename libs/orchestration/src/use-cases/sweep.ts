@@ -3,7 +3,7 @@ import type { JobStatus } from '../ports/job-dispatcher.ts';
 import type { ActiveScan } from '../ports/scan-repository.ts';
 import { Mending, namesOf } from './mend-misfits.ts';
 import type { Verdict } from './mend-misfits.ts';
-import { hasEnded, planSweep } from './plan-sweep.ts';
+import { hasEnded, mayRest, planSweep } from './plan-sweep.ts';
 import type { Misfit, SweepPolicy } from './plan-sweep.ts';
 import { Tally } from './sweep-report.ts';
 import type { Looks, SweepReport } from './sweep-report.ts';
@@ -102,12 +102,12 @@ export class Sweep {
     return tally;
   }
 
-  /** Compares what was seen with the scans; answers what must be read live. A Job that has ended and is not waited for needs no second look. */
+  /** Compares what was seen with the scans; answers what must be read live. A Job that has ended by itself and is not waited for needs no second look. */
   async #glance(jobNames: readonly string[], seen: Sightings, tally: Tally, signal: AbortSignal): Promise<readonly string[]> {
     const at = this.#ports.clock.now();
     const jobs = new Map(jobNames.flatMap((jobName) => (seen.get(jobName) ? [[jobName, seen.get(jobName)!] as const] : [])));
     const due = await this.#due(jobNames, jobs, at, tally, signal);
-    const over = due.filter((misfit) => misfit.kind === 'stray' && hasEnded(misfit.job));
+    const over = due.filter((misfit) => misfit.kind === 'stray' && mayRest(misfit.job));
     await new Mending(this.#ports, this.#stopped, tally, at).mend(over);
     return due.filter((misfit) => !over.includes(misfit)).map(({ jobName }) => jobName);
   }
