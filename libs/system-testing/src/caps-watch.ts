@@ -1,8 +1,8 @@
 import { systemScope } from '@cloudscan/auth';
 import { PeriodicTask } from '@cloudscan/process';
 import type { Pod, Teardown } from '@cloudscan/testing';
+import type { Cluster } from './cluster.ts';
 import type { ClusterRig } from './cluster-rig.ts';
-import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** The most that was seen at once, in all and of each organization. */
 export class Peak {
@@ -46,7 +46,7 @@ const admitted = 'SELECT organization_id AS id, count(*)::int AS count FROM acti
 const runners = 'app.kubernetes.io/component=runner';
 
 /** Looks again and again at what counts against the caps, until the test is over. */
-export async function watchCaps(t: Teardown, rig: ClusterRig, cluster: SimulatedCluster): Promise<CapsWatch> {
+export async function watchCaps(t: Teardown, rig: ClusterRig, cluster: Cluster): Promise<CapsWatch> {
   const caps = { attempts: new Peak(), pods: new Peak() };
   await repeat(t, async () => {
     const { rows } = await rig.database.database.query<{ id: string; count: number }>(scope, admitted);

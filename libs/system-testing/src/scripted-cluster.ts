@@ -21,13 +21,15 @@ const foreverMs = 2 ** 40;
 export class ScriptedCluster extends SimulatedCluster {
   readonly #scripts = new Map<string, ScanScript>();
   readonly #starts: RunStart[] = [];
+  readonly #ends = new Map<string, number>();
   #otherwise: ScanScript = [{ kind: 'complete', findings: 0 }];
   #kubelet: ScriptedKubelet | null = null;
 
   /** With one node, `node-1`, that has room for everything. */
   static override async start(t: Teardown, options: KubernetesSimulatorOptions = {}): Promise<ScriptedCluster> {
-    const cluster = new ScriptedCluster(...(await SimulatedCluster.parts(t, options)));
-    const kubelet = await ScriptedKubelet.start(cluster.simulator.access, (pod) => cluster.#podScript(pod), { clock: options.clock });
+    const cluster = new ScriptedCluster(...(await SimulatedCluster.boot(t, options)));
+    t.teardown(() => cluster[Symbol.dispose]());
+    const kubelet = await ScriptedKubelet.start(cluster.access, (pod) => cluster.#podScript(pod), { clock: options.clock });
     t.teardown(() => kubelet.stop());
     cluster.#kubelet = kubelet;
     return cluster;
@@ -36,6 +38,11 @@ export class ScriptedCluster extends SimulatedCluster {
   /** Every container that was started, in order. */
   get starts(): readonly RunStart[] {
     return this.#starts;
+  }
+
+  /** When the containers ended whose script is to end, by scan: milliseconds since 1970. */
+  get ends(): ReadonlyMap<string, number> {
+    return this.#ends;
   }
 
   /** Says what the attempts of a scan go through. */
@@ -57,7 +64,13 @@ export class ScriptedCluster extends SimulatedCluster {
     if (refusal !== undefined) return { refusal };
     this.#starts.push({ scanId, attempt, podUid: pod.metadata.uid });
     if (script.kind === 'idle') return { run: foreverMs };
-    if (script.kind === 'end') return { end: { exitCode: script.exitCode } };
+    if (script.kind === 'end') {
+      const end = async () => {
+        this.#ends.set(scanId, Date.now());
+        return { exitCode: script.exitCode };
+      };
+      return { run: end };
+    }
     return { run: this.#work(pod, script, environment) };
   }
 

@@ -16,7 +16,7 @@ test.before(async () => {
   cluster = await SimulatedCluster.start(file);
   const entrypoint = [process.execPath, '--disable-warning=ExperimentalWarning', '--conditions=@cloudscan/source'];
   const images = { [runnerImage]: { entrypoint: [...entrypoint, join(root, 'apps/runner/src/main.ts')] } };
-  const kubelet = await ProcessKubelet.start(cluster.simulator.access, { images });
+  const kubelet = await ProcessKubelet.start(cluster.access, { images });
   file.teardown(() => kubelet.stop());
   rig = await ClusterRig.start(file, {
     kubeconfig: cluster.kubeconfigPath,

@@ -1,7 +1,6 @@
 import test from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
-import { ClusterRig, memoryOf, ScriptedCluster } from '@cloudscan/system-testing';
-import type { TestProject } from '@cloudscan/system-testing';
+import { ClusterRig, memoryOf, RunSeeder, ScriptedCluster } from '@cloudscan/system-testing';
 
 /*
  * A sweeper beside ten thousand active Jobs, and after many have passed. SCALE_FINISHED makes it 50,000, as
@@ -11,50 +10,32 @@ const active = 10_000;
 const finished = Number(process.env['SCALE_FINISHED'] ?? 3000);
 const limitMiB = 300;
 const growth = 1.1;
+/** Scans that are added at once. */
+const batch = 500;
 
 const file = testFile(test);
 let cluster: ScriptedCluster;
 let rig: ClusterRig;
-let project: TestProject;
+let seeder: RunSeeder;
 
 test.before(async (t) => {
-  t.timeout(300_000);
+  t.timeout(600_000);
   cluster = await ScriptedCluster.start(file);
   cluster.scriptOthers({ kind: 'idle' });
   rig = await ClusterRig.start(file, {
     kubeconfig: cluster.kubeconfigPath,
     namespace: cluster.namespace,
-    dispatchers: 2,
-    environment: {
-      SCAN_AUTO_START: 'true',
-      MAX_RUNNING_SCANS: '100000',
-      MAX_QUEUED_SCANS_PER_ORGANIZATION: '100000',
-      JOB_BACKOFF_LIMIT: '0',
-      JOB_TTL_SECONDS: '0',
-      DISPATCHER_CONCURRENCY: '16',
-      LOG_LEVEL: 'warn',
-    },
+    environment: { MAX_RUNNING_SCANS: '100000', JOB_BACKOFF_LIMIT: '0', JOB_TTL_SECONDS: '0', LOG_LEVEL: 'warn' },
   });
-  project = await rig.client.makeProject();
-  await submit(active);
-  await eventually(() => cluster.starts.length === active, { timeoutMs: 240_000, intervalMs: 200, what: '10,000 pods that run' });
+  seeder = await RunSeeder.create(rig, cluster, await rig.client.makeProject());
+  await rig.sweepers[0]!.kill();
+  await seeder.add(active - 1);
+  await eventually(() => cluster.starts.length === active, { timeoutMs: 500_000, intervalMs: 200, what: '10,000 pods that run' });
 });
-
-async function submit(count: number): Promise<void> {
-  let left = count;
-  const lane = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      await rig.client.createOfGit(project);
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, lane));
-}
 
 test.serial('a sweeper that starts beside 10,000 active Jobs lists them in pages and stays small', async (t) => {
   t.timeout(300_000);
   const [sweeper] = rig.sweepers;
-  await sweeper!.kill();
   const before = cluster.simulator.requests.get('list jobs') ?? 0;
   await sweeper!.start();
   await eventually(async () => (await jobsSeen()) === active, { timeoutMs: 120_000, what: 'a pass over all Jobs' });
@@ -82,7 +63,7 @@ test.serial('what a sweeper needs does not grow with the Jobs that have passed',
 
 /** Lets so many scans fail, each by the end of its Job, and waits until the sweeper is done with them. */
 async function pass(count: number): Promise<void> {
-  await submit(count);
+  for (let left = count; left > 0; left -= batch) await seeder.add(Math.min(left, batch));
   const ended = async (): Promise<boolean> => {
     const [row] = await rig.database.query<{ n: number }>('SELECT count(*)::int AS n FROM active_scans');
     return row!.n === active;
