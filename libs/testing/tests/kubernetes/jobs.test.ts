@@ -1,6 +1,10 @@
-import { eventually, ProcessKubelet, testCluster, testFile, uniqueName } from '@cloudscan/testing';
-import type { TestCluster } from '@cloudscan/testing';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import { ProcessKubelet } from '../../src/kubernetes/kubelet/process-kubelet.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aJob, conditionsOf, Objects } from './objects.ts';
 import type { Thing, ThingList } from './objects.ts';
 

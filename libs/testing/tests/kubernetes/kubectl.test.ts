@@ -1,11 +1,16 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { eventually, ProcessKubelet, requires, testCluster, testFile } from '@cloudscan/testing';
-import type { TestCluster } from '@cloudscan/testing';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { ProcessKubelet } from '../../src/kubernetes/kubelet/process-kubelet.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { requires } from '../../src/requires.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aJob, Objects } from './objects.ts';
 import type { Thing } from './objects.ts';
 
@@ -24,10 +29,13 @@ test.before(async () => {
   file.teardown(() => kubelet.stop());
 });
 
+/** With a cache of discovery of its own: another would outlive the cluster. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, HOME: home, KUBECONFIG: cluster.kubeconfigPath };
+}
+
 async function kubectl(...args: readonly string[]): Promise<string> {
-  // The cache of discovery would outlive the cluster.
-  const environment = { ...process.env, HOME: home, KUBECONFIG: cluster.kubeconfigPath };
-  return (await run('kubectl', args, { env: environment })).stdout;
+  return (await run('kubectl', args, { env: environment() })).stdout;
 }
 
 /** A Job that ran; its pod has written two lines. */
@@ -72,9 +80,22 @@ withKubectl('kubectl get -o yaml prints the object', async (t) => {
 });
 
 withKubectl('kubectl get -w follows a Job to its end', async (t) => {
-  const job = await objects.made('jobs', aJob('exit 0'));
-  const output = await kubectl('wait', '--for=condition=complete', '--timeout=60s', `job/${job.metadata.name}`);
-  t.is(output.trim(), `job.batch/${job.metadata.name} condition met`);
+  const { metadata } = await objects.made('jobs', aJob('exit 0'));
+  const watching = spawn('kubectl', ['get', 'job', metadata.name, '-w'], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => watching.kill());
+  const states = new Set<string>();
+  for await (const line of createInterface(watching.stdout)) {
+    const [name, state] = line.trim().split(/\s+/);
+    if (name === metadata.name) states.add(state!);
+    if (state === 'Complete') break;
+  }
+  t.is([...states].at(-1), 'Complete');
+});
+
+withKubectl('kubectl wait ends when a Job is complete', async (t) => {
+  const { metadata } = await objects.made('jobs', aJob('exit 0'));
+  const output = await kubectl('wait', '--for=condition=complete', '--timeout=60s', `job/${metadata.name}`);
+  t.is(output.trim(), `job.batch/${metadata.name} condition met`);
 });
 
 withKubectl('kubectl logs prints what the container of a Job has written', async (t) => {

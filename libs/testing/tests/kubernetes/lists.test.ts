@@ -1,5 +1,7 @@
-import { testCluster, testFile, uniqueName } from '@cloudscan/testing';
 import test from 'ava';
+import { uniqueName } from '../../src/factories.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aConfigMap, Objects } from './objects.ts';
 import type { Status } from './objects.ts';
 

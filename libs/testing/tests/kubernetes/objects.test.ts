@@ -1,6 +1,10 @@
-import { ClusterClient, eventually, testCluster, testFile, uniqueName } from '@cloudscan/testing';
-import type { TestCluster } from '@cloudscan/testing';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import { ClusterClient } from '../../src/kubernetes/cluster-client.ts';
+import { testCluster } from '../../src/kubernetes/test-cluster.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aConfigMap, aJob, Objects } from './objects.ts';
 import type { Status, Thing } from './objects.ts';
 

@@ -1,5 +1,6 @@
-import type { ClusterRequest, ClusterResponse, TestCluster, WatchEvent } from '@cloudscan/testing';
-import { uniqueName } from '@cloudscan/testing';
+import { uniqueName } from '../../src/factories.ts';
+import type { ClusterRequest, ClusterResponse, WatchEvent } from '../../src/kubernetes/cluster-client.ts';
+import type { TestCluster } from '../../src/kubernetes/test-cluster.ts';
 
 /** An object of the API as tests read it. */
 export interface Thing {

@@ -1,7 +1,11 @@
-import { eventually, FakeClock, simulatedCluster, testFile, uniqueName } from '@cloudscan/testing';
-import type { KubernetesSimulator } from '@cloudscan/testing';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { FakeClock } from '../../src/clock.ts';
+import { eventually } from '../../src/eventually.ts';
+import { uniqueName } from '../../src/factories.ts';
+import type { KubernetesSimulator } from '../../src/kubernetes/simulator.ts';
+import { simulatedCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aJob, conditionsOf, Objects } from './objects.ts';
 import type { Thing, ThingList } from './objects.ts';
 

@@ -1,7 +1,11 @@
-import { ClusterClient, eventually, KubernetesSimulator, simulatedCluster, testFile } from '@cloudscan/testing';
-import type { Fault } from '@cloudscan/testing';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { eventually } from '../../src/eventually.ts';
+import type { Fault } from '../../src/kubernetes/api-server/faults.ts';
+import { ClusterClient } from '../../src/kubernetes/cluster-client.ts';
+import { KubernetesSimulator } from '../../src/kubernetes/simulator.ts';
+import { simulatedCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aConfigMap, Objects } from './objects.ts';
 import type { Status, Thing } from './objects.ts';
 

@@ -1,7 +1,9 @@
-import { FakeClock, simulatedCluster, testFile } from '@cloudscan/testing';
-import type { KubernetesSimulatorOptions } from '@cloudscan/testing';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { FakeClock } from '../../src/clock.ts';
+import type { KubernetesSimulatorOptions } from '../../src/kubernetes/simulator.ts';
+import { simulatedCluster } from '../../src/kubernetes/test-cluster.ts';
+import { testFile } from '../../src/test-file.ts';
 import { aConfigMap, Objects } from './objects.ts';
 import type { Status, Thing } from './objects.ts';
 

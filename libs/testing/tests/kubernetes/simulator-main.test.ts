@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { testFile } from '@cloudscan/testing';
 import test from 'ava';
+import { testFile } from '../../src/test-file.ts';
 
 testFile(test);
 
