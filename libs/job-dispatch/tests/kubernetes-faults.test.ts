@@ -19,12 +19,12 @@ const passing: readonly Fault['effect'][] = [
   { kind: 'reset', when: 'before' },
   { kind: 'reset', when: 'after' },
   { kind: 'hang' },
-  { kind: 'slow', delayMs: 2500 },
+  { kind: 'slow', delayMs: 5500 },
 ];
 for (const effect of passing) {
   test(`a Job is made, once, although the API fails twice with ${Object.values(effect).join(' ')}`, async (t) => {
     const { jobs, simulator } = await simulate(t);
-    const dispatcher = jobs.dispatcher('exit 0', { KUBE_REQUEST_TIMEOUT_SECONDS: '2' });
+    const dispatcher = jobs.dispatcher('exit 0', { KUBE_REQUEST_TIMEOUT_SECONDS: '5' });
     simulator.faults.add({ ...creating, effect, count: 2 });
     const { jobName } = await dispatcher.create(aJobSpec());
     t.deepEqual(
@@ -126,9 +126,10 @@ test('a Secret that was taken for an orphan is made anew before its Job needs it
   t.is((await jobs.read<WireSecret>('secrets', name))?.metadata?.ownerReferences?.[0]?.uid, job.metadata?.uid);
 });
 
-test('many Jobs are listed and found in pages, each once, with few requests', async (t) => {
+// Alone, since it keeps this process busy.
+test.serial('many Jobs are listed and found in pages, each once, with few requests', async (t) => {
   const { jobs, simulator } = await simulate(t);
-  const dispatcher = jobs.dispatcher('exit 0');
+  const dispatcher = jobs.dispatcher('exit 0', { KUBE_REQUEST_TIMEOUT_SECONDS: '120' });
   const specs = Array.from({ length: 1200 }, () => aJobSpec());
   const names: string[] = [];
   for (let at = 0; at < specs.length; at += 50) {
