@@ -61,6 +61,32 @@ CREATE POLICY system ON active_scans FOR ALL TO cloudscan_system USING (true);
 GRANT DELETE, INSERT, SELECT, UPDATE ON active_scans TO cloudscan_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON active_scans TO cloudscan_system;
 
+CREATE TABLE cleaner_runs (
+  id uuid NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone NOT NULL,
+  outcome text NOT NULL,
+  scans integer NOT NULL,
+  findings bigint NOT NULL,
+  batches integer NOT NULL,
+  longest_batch_ms double precision NOT NULL,
+  scans_total bigint NOT NULL,
+  findings_total bigint NOT NULL,
+  CONSTRAINT cleaner_runs_pkey PRIMARY KEY (id),
+  CONSTRAINT cleaner_runs_batches_check CHECK ((batches >= 0)),
+  CONSTRAINT cleaner_runs_check CHECK ((scans_total >= scans)),
+  CONSTRAINT cleaner_runs_check1 CHECK ((findings_total >= findings)),
+  CONSTRAINT cleaner_runs_end_after_their_start CHECK ((ended_at >= started_at)),
+  CONSTRAINT cleaner_runs_findings_check CHECK ((findings >= 0)),
+  CONSTRAINT cleaner_runs_longest_batch_ms_check CHECK ((longest_batch_ms >= (0)::double precision)),
+  CONSTRAINT cleaner_runs_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'interrupted'::text]))),
+  CONSTRAINT cleaner_runs_scans_check CHECK ((scans >= 0))
+);
+ALTER TABLE cleaner_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE cleaner_runs FORCE ROW LEVEL SECURITY;
+CREATE POLICY system ON cleaner_runs FOR ALL TO cloudscan_system USING (true);
+GRANT DELETE, INSERT, SELECT ON cleaner_runs TO cloudscan_system;
+
 CREATE TABLE discarded_runs (
   scan_id uuid NOT NULL,
   run_id uuid NOT NULL,

@@ -1,4 +1,5 @@
 export type { CacheLookup, CacheService } from './ports/cache-service.ts';
+export type { CleanerRun, CleanerRunRepository, CleanerStatistics } from './ports/cleaner-run-repository.ts';
 export type { Clock, NewId } from './ports/clock.ts';
 export type { JobBlockage, JobDispatcher, JobHandle, JobSpec, JobStatus, JobWatch } from './ports/job-dispatcher.ts';
 export type { LocalJob, LocalJobEnd, LocalJobRepository, NewLocalJob, ProcessMark } from './ports/local-job-repository.ts';
@@ -30,6 +31,8 @@ export type {
   DeleteScanCommand,
   EndAttemptCommand,
   EndAttemptsCommand,
+  EndedScans,
+  EndedScansCommand,
   ExpirePendingCommand,
   ExpiredScan,
   IdempotencyRecord,
@@ -57,9 +60,17 @@ export type { ScanView } from './use-cases/scan-view.ts';
 export type { Upload } from './use-cases/source-upload.ts';
 export { createUseCases } from './use-cases/use-cases.ts';
 export type { UseCases } from './use-cases/use-cases.ts';
-export { collectDiscardedRuns, deleteArtifactsOfScan, ensurePartitions, expirePendingScans } from './use-cases/collect.ts';
+export {
+  collectDiscardedRuns,
+  deleteArtifactsOfScan,
+  ensurePartitions,
+  expirePendingScans,
+  missingPartitions,
+} from './use-cases/collect.ts';
 export { dispatchScan } from './use-cases/dispatch-scan.ts';
 export type { DispatchOutcome } from './use-cases/dispatch-scan.ts';
+export { enforceRetention, previewRetention, RetentionTally } from './use-cases/enforce-retention.ts';
+export type { RetentionPolicy } from './use-cases/enforce-retention.ts';
 export type { SweepPolicy } from './use-cases/plan-sweep.ts';
 export { stopJob } from './use-cases/stop-job.ts';
 export { Sweep } from './use-cases/sweep.ts';

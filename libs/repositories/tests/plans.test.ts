@@ -9,6 +9,7 @@ import type { ExecutionContext } from 'ava';
 import { admit } from '../src/scans/admission.ts';
 import { listEvents, listFindings, listScans } from '../src/scans/scan-queries.ts';
 import { lockScans, saveScans } from '../src/scans/scan-batches.ts';
+import { findEnded, removeEnded } from '../src/scans/retention.ts';
 import { lockScan, readScan } from '../src/scans/scan-store.ts';
 import { activeAmongStatement, activeStatement } from '../src/scans/system-scan-repository.ts';
 import { batch, bench, findingsOf, noLimits, system } from './support.ts';
@@ -238,6 +239,37 @@ test('a batch locks and writes in one partition for each of its months, by index
     [leafOf('scans', scan.createdAt)],
   );
   t.false(save.nodes.includes('Seq Scan'), save.nodes.join(', '));
+});
+
+test('what is past its time is found in the order of one partition’s primary key, and removed there', async (t) => {
+  const { db } = await bench(t);
+  const [month, before] = [new Date('2029-03-01T00:00:00Z'), new Date('2030-01-01T00:00:00Z')];
+  for (const other of ['2029-02-01', '2029-03-01', '2029-04-01']) await db.query('SELECT ensure_partition($1)', [other]);
+  await db.query(
+    `WITH made AS (
+       SELECT concat_ws('-', left(hex, 8), right(hex, 4), '7000-8000', left(md5(n::text), 12))::uuid AS id
+       FROM generate_series(1, 20000) AS n, lpad(to_hex((extract(epoch FROM $1::timestamptz) * 1000)::bigint + n * 1000), 12, '0') AS hex
+     ), scan AS (
+       INSERT INTO scans (id, created_at, updated_at, completed_at, organization_id, project_id, status, scan_types, event_sequence)
+       SELECT id, uuid_v7_time(id), now(), uuid_v7_time(id), gen_random_uuid(), gen_random_uuid(), 'cancelled', '{sast}', 1 FROM made
+     )
+     INSERT INTO scan_events (scan_id, sequence, scan_created_at, organization_id, type, to_status, attempt, actor, message, created_at)
+     SELECT id, 1, uuid_v7_time(id), gen_random_uuid(), 'transition', 'cancelled', 0, 'user', '', now() FROM made`,
+    [month],
+  );
+  await db.query('ANALYZE');
+  const command = { month, before, after: null, limit: 10, at: new Date() };
+  const asSystem = { database: db.database, scope: system };
+  const nothing = { send: async () => undefined };
+  const leaf = leafOf('scans', month);
+  touchesOnly(t, await explain('find-ended-scans', (transaction) => findEnded(transaction, command), asSystem), leaf);
+  touchesOnly(t, await explain('take-ended-scans', (transaction) => removeEnded(transaction, nothing, command), asSystem), leaf);
+  const removal = await explain('remove-ended-scans', (transaction) => removeEnded(transaction, nothing, command), asSystem);
+  t.deepEqual(removal.relations.filter((relation) => /_\d{4}_\d\d$/.test(relation)).toSorted(), [
+    leafOf('scan_events', month),
+    leafOf('scan_runs', month),
+    leaf,
+  ]);
 });
 
 test('scans among the active are found by index, each in its partition', async (t) => {

@@ -77,6 +77,17 @@ export interface SystemScanRepository {
   expirePending(scope: SystemScope, command: ExpirePendingCommand): Promise<readonly ExpiredScan[]>;
   /** Deletes up to `limit` rows of runs that no scan counts; answers how many went. */
   collectDiscarded(scope: SystemScope, limit: number): Promise<number>;
+  /**
+   * Removes up to `limit` scans of one month that ended before a moment, in id order, with their events; hands their artifacts to
+   * deletion and their runs to the collector. What somebody else has locked is left for another time.
+   */
+  removeEnded(scope: SystemScope, command: EndedScansCommand): Promise<EndedScans>;
+  /** What `removeEnded` would remove now. */
+  findEnded(scope: SystemScope, command: EndedScansCommand): Promise<EndedScans>;
+  /** The months that scans have partitions for, each as its first moment; oldest first. */
+  partitionMonths(scope: SystemScope): Promise<readonly Date[]>;
+  /** The names of the partitions that `ensurePartitions` would make. */
+  missingPartitions(scope: SystemScope, from: Date, months: number): Promise<readonly string[]>;
   /** Makes the monthly partitions from `from` on, `months` of them, where missing; answers the names of the new ones. */
   ensurePartitions(scope: SystemScope, from: Date, months: number): Promise<readonly string[]>;
   queueStatistics(scope: SystemScope): Promise<QueueStatistics>;
@@ -293,6 +304,25 @@ export interface ExpiredScan {
   readonly id: string;
   readonly organizationId: string;
   readonly sequence: number;
+}
+
+export interface EndedScansCommand {
+  /** The month in which the scans were created, as its first moment. */
+  readonly month: Date;
+  /** Of their ends. */
+  readonly before: Date;
+  /** The id to go on after; null at the begin of a month. */
+  readonly after: string | null;
+  readonly limit: number;
+  readonly at: Date;
+}
+
+export interface EndedScans {
+  readonly scans: number;
+  /** As the scans counted them. */
+  readonly findings: number;
+  /** The id to go on after; null when the month holds no more. */
+  readonly next: string | null;
 }
 
 export interface QueueStatistics {

@@ -7,6 +7,8 @@ const batchSize = 1000;
 /** Partitions are made for this month and the three after it. */
 const partitionMonths = 4;
 
+type PartitionPorts = Pick<SystemPorts, 'scope' | 'system' | 'clock'>;
+
 /** Fails the pending scans that nobody started for `ttlMs` milliseconds; their uploads are deleted by queue. Answers how many. */
 export async function expirePendingScans(
   { scope, system, events, clock }: SystemPorts,
@@ -28,8 +30,13 @@ export async function collectDiscardedRuns({ scope, system }: SystemPorts, signa
 }
 
 /** Makes the partitions of this month and the next ones where missing. Answers the names of the new ones. */
-export async function ensurePartitions({ scope, system, clock }: SystemPorts): Promise<readonly string[]> {
+export async function ensurePartitions({ scope, system, clock }: PartitionPorts): Promise<readonly string[]> {
   return system.ensurePartitions(scope, clock.now(), partitionMonths);
+}
+
+/** What {@link ensurePartitions} would make. */
+export async function missingPartitions({ scope, system, clock }: PartitionPorts): Promise<readonly string[]> {
+  return system.missingPartitions(scope, clock.now(), partitionMonths);
 }
 
 /**

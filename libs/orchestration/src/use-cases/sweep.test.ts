@@ -147,6 +147,7 @@ class World {
       system: {
         ...{ organizationOfScan: unused, organizationOfProject: unused, admit: unused, findDispatchable: unused, recordJob: unused },
         ...{ expirePending: unused, collectDiscarded: unused, ensurePartitions: unused, queueStatistics: unused },
+        ...{ removeEnded: unused, findEnded: unused, partitionMonths: unused, missingPartitions: unused },
         async *active() {
           yield* admitted();
           listed();

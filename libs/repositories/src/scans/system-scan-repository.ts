@@ -7,6 +7,8 @@ import type {
   AdmitCommand,
   AttemptKey,
   EndAttemptsCommand,
+  EndedScans,
+  EndedScansCommand,
   ExpirePendingCommand,
   ExpiredScan,
   QueueStatistics,
@@ -21,7 +23,8 @@ import type { Admitted } from './admission.ts';
 import { collectDiscardedRun } from './collect-discarded.ts';
 import { leftoversOf } from './follow-ups.ts';
 import { deleteExpiredKeys } from './idempotency.ts';
-import { ensurePartitionsOf } from './partitions.ts';
+import { ensurePartitionsOf, missingPartitionsOf, partitionMonths } from './partitions.ts';
+import { findEnded, removeEnded } from './retention.ts';
 import { lockScans, saveScans } from './scan-batches.ts';
 import type { ScanChange } from './scan-batches.ts';
 import { scanColumns, scanKey, toScan } from './scan-rows.ts';
@@ -211,18 +214,44 @@ export class PgSystemScanRepository implements SystemScanRepository {
     return collected;
   }
 
+  async removeEnded(scope: SystemScope, command: EndedScansCommand): Promise<EndedScans> {
+    return this.#database.transaction(scope, (transaction) => removeEnded(transaction, this.#jobs, command));
+  }
+
+  async findEnded(scope: SystemScope, command: EndedScansCommand): Promise<EndedScans> {
+    return this.#database.transaction(scope, (transaction) => findEnded(transaction, command));
+  }
+
+  async partitionMonths(scope: SystemScope): Promise<readonly Date[]> {
+    return this.#database.transaction(scope, partitionMonths);
+  }
+
+  async missingPartitions(scope: SystemScope, from: Date, months: number): Promise<readonly string[]> {
+    return this.#ofMonths(scope, from, months, missingPartitionsOf);
+  }
+
   async ensurePartitions(scope: SystemScope, from: Date, months: number): Promise<readonly string[]> {
-    const made: string[] = [];
-    for (let ahead = 0; ahead < months; ahead += 1) {
-      const month = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + ahead));
-      made.push(...(await this.#database.transaction(scope, (transaction) => ensurePartitionsOf(transaction, month))));
-    }
-    return made;
+    return this.#ofMonths(scope, from, months, ensurePartitionsOf);
   }
 
   async queueStatistics(scope: SystemScope): Promise<QueueStatistics> {
     const { rows } = await this.#database.query<QueueStatistics>(scope, statisticsStatement);
     return rows[0]!;
+  }
+
+  /** Each month in a transaction of its own. */
+  async #ofMonths(
+    scope: SystemScope,
+    from: Date,
+    months: number,
+    work: (transaction: Transaction, month: Date) => Promise<readonly string[]>,
+  ): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (let ahead = 0; ahead < months; ahead += 1) {
+      const month = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + ahead));
+      names.push(...(await this.#database.transaction(scope, (transaction) => work(transaction, month))));
+    }
+    return names;
   }
 
   /** The order of locks is that of every command: the scans are locked, admission comes last. Answers who was admitted. */
