@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { lockIds } from '@cloudscan/database';
 import { silentLogger } from '@cloudscan/telemetry';
 import { eventually } from '@cloudscan/testing';
 import type { Teardown } from '@cloudscan/testing';
@@ -26,7 +27,8 @@ function startProcess(t: Teardown, environment: Record<string, string>): ChildPr
 
 async function leaseHolders(fixture: SweeperFixture): Promise<readonly number[]> {
   const rows = await fixture.database.query<{ pid: number }>(
-    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ${lockIds.sweeper} AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   );
   return rows.map(({ pid }) => pid);
 }
@@ -56,6 +58,20 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
     t.deepEqual(await leaseHolders(fixture), successors, 'the one that woke up stands by');
   });
 }
+
+test('sweepers that lose their database find it again, and one of them leads', async (t) => {
+  const fixture = await SweeperFixture.create(t);
+  const environment = fixture.environment({ SWEEP_END_GRACE_SECONDS: '1' });
+  for (let count = 0; count < 2; count += 1) startProcess(t, environment);
+  const [holder] = await eventually(async () => ((holders) => (holders.length > 0 ? holders : null))(await leaseHolders(fixture)), slowly);
+  await fixture.database.cutConnections();
+  const scan = await fixture.scan();
+  await fixture.start(scan, 'exit 3');
+  await eventually(async () => (await fixture.find(scan.id)).status === 'failed', { ...slowly, what: 'the end of the scan' });
+  const holders = await leaseHolders(fixture);
+  t.is(holders.length, 1);
+  t.not(holders[0], holder);
+});
 
 test('a sweeper that is told to stop ends well and lets go', async (t) => {
   const fixture = await SweeperFixture.create(t);
