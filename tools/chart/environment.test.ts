@@ -49,7 +49,10 @@ for (const [name, args] of Object.entries(valueSets)) {
   });
 
   withHelm(`every process that admits has the same caps, and every process the same database in the values ${name}`, async (t) => {
-    const shared = ['MAX_RUNNING_SCANS', 'MAX_RUNNING_SCANS_PER_ORGANIZATION', 'MAX_QUEUED_SCANS_PER_ORGANIZATION', 'JOB_BACKOFF_LIMIT'];
+    const shared = [
+      ...['MAX_RUNNING_SCANS', 'MAX_RUNNING_SCANS_PER_ORGANIZATION', 'MAX_QUEUED_SCANS_PER_ORGANIZATION'],
+      ...['FAIR_SHARE_HALF_LIFE_SECONDS', 'JOB_BACKOFF_LIMIT'],
+    ];
     const found = environments(await render(args));
     for (const variable of [...shared, 'DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_SSLMODE', 'RUNNER_IMAGE', 'KUBE_NAMESPACE']) {
       const values = new Set(found.flatMap(([, environment]) => environment[variable] ?? []));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readConfig } from '@cloudscan/config';
+import { readConfig, recordingEnvironment } from '@cloudscan/config';
 import type { Environment } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import { root } from './helm.ts';
@@ -24,16 +24,10 @@ export interface Reading {
  * @param component an app, or `migrate`
  */
 export async function readEnvironment(component: string, environment: Readonly<Record<string, string>>): Promise<Reading> {
-  const read = new Set<string | symbol>(runtimeNames);
-  const recorded = new Proxy(environment, {
-    get: (target, name) => {
-      read.add(name);
-      return Reflect.get(target, name);
-    },
-  });
+  const { env, names } = recordingEnvironment(environment);
   const loadConfig = await configurationOf(component);
-  const config = loadConfig(recorded);
-  return { config, unread: Object.keys(environment).filter((name) => !read.has(name)) };
+  const config = loadConfig(env);
+  return { config, unread: Object.keys(environment).filter((name) => !names.has(name) && !runtimeNames.includes(name)) };
 }
 
 /** Apps are nobody's libraries; this is the only place that looks into them, by path. */

@@ -127,6 +127,7 @@
 - { name: MAX_RUNNING_SCANS, value: {{ .maxRunningScans | int64 | quote }} }
 - { name: MAX_RUNNING_SCANS_PER_ORGANIZATION, value: {{ .maxRunningScansPerOrganization | int64 | quote }} }
 - { name: MAX_QUEUED_SCANS_PER_ORGANIZATION, value: {{ .maxQueuedScansPerOrganization | int64 | quote }} }
+- { name: FAIR_SHARE_HALF_LIFE_SECONDS, value: {{ .fairShareHalfLifeSeconds | int64 | quote }} }
 {{- end }}
 {{- end }}
 
