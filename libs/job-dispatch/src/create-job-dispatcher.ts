@@ -10,7 +10,7 @@ export interface JobDispatchParts {
   /** Where the supervisors of local runs record. */
   readonly database: DatabaseConfig;
   readonly log: Logger;
-  /** The process that dispatches, as the platform's own log shows it. */
+  /** The process, such as `cloudscan-dispatcher`: user agent and field manager of what it does in a cluster. */
   readonly actor: string;
 }
 

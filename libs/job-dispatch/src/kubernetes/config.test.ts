@@ -21,7 +21,7 @@ function read(env: Environment = {}): Extract<JobDispatchConfig, { kind: 'kubern
 test('says with few words how Jobs of a cluster are made', (t) => {
   const { kubernetes, maxAttempts } = read();
   t.is(maxAttempts, 2);
-  t.like(kubernetes, { requestTimeoutMs: 10_000, retirementSeconds: 3600, tokens: null });
+  t.like(kubernetes, { requestTimeoutMs: 10_000, retirementSeconds: 3600, tokens: null, legacySource: null });
   t.deepEqual(kubernetes.connection, { kind: 'file', path: '/home/me/.kube/config' });
   t.deepEqual(kubernetes.pod, {
     namespace: 'cloudscan',
@@ -64,6 +64,11 @@ test('reads every setting of pods', (t) => {
     requests: { cpu: '1500m', memory: '3Gi', disk: '512Mi' },
     limits: { cpu: '2', memory: '4Gi', disk: '512Mi' },
   });
+});
+
+test('runners that cannot ask for their source are told', (t) => {
+  t.deepEqual(read({ RUNNER_LEGACY_ENV: 'true' }).kubernetes.legacySource, { tls: false });
+  t.deepEqual(read({ RUNNER_LEGACY_ENV: 'true', STORAGE_SERVICE_TLS: 'true' }).kubernetes.legacySource, { tls: true });
 });
 
 test('an image that names its version keeps it', (t) => {

@@ -17,6 +17,8 @@ export interface KubernetesDispatchConfig {
   readonly pod: RunnerPodSettings;
   /** Null where runners have none. */
   readonly tokens: RunnerTokens | null;
+  /** For runners that do not ask for the URL of their source themselves; null where they do. */
+  readonly legacySource: { readonly tls: boolean } | null;
 }
 
 /** A DNS label: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
@@ -56,6 +58,7 @@ export function readKubernetesConfig(
     requestTimeoutMs: env.integer('KUBE_REQUEST_TIMEOUT_SECONDS', 10, { min: 1, max: 300 }) * 1000,
     retirementSeconds: env.integer('JOB_TTL_SECONDS', 3600, { min: 0, max: 2_000_000 }),
     tokens: readRunnerTokens(env),
+    legacySource: env.boolean('RUNNER_LEGACY_ENV', false) ? { tls: env.boolean('STORAGE_SERVICE_TLS', false) } : null,
     pod: {
       namespace: readName(env, 'KUBE_NAMESPACE', labelPattern) ?? 'cloudscan',
       image: readImage(env),

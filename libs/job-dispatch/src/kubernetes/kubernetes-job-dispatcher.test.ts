@@ -27,7 +27,7 @@ function dispatcherOf(answer: (request: ApiRequest) => object | undefined): Kube
     logLevel: 'info',
   };
   const clock = { now: () => minuteLater };
-  return new KubernetesJobDispatcher(client, { runner, pod, retirementSeconds: 60, secrets: null, clock, log: silentLogger });
+  return new KubernetesJobDispatcher(client, { runner, pod, retirementSeconds: 60, confidential: null, clock, log: silentLogger });
 }
 
 test('a Job that Kubernetes makes no pod for says what its last event says', async (t) => {

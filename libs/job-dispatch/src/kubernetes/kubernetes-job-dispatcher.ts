@@ -16,8 +16,8 @@ import { jobManifest, runnerContainer } from './manifest.ts';
 import type { RunnerPodSettings } from './manifest.ts';
 import { NamespaceApi } from './namespace-api.ts';
 import type { WireEvent, WireJob, WirePod } from './resources.ts';
-import { removeOrphanedSecrets } from './token-secrets.ts';
-import type { TokenSecrets } from './token-secrets.ts';
+import { removeOrphanedSecrets, RunnerSecrets } from './runner-secrets.ts';
+import type { ConfidentialVariables } from './runner-secrets.ts';
 
 /** Up to so many Jobs are read one by one, which costs the API server less than a search. */
 const fewNames = 4;
@@ -37,8 +37,8 @@ export interface KubernetesJobDispatcherOptions {
   readonly pod: RunnerPodSettings;
   /** Seconds for which a Job stays after its end was recorded. */
   readonly retirementSeconds: number;
-  /** Null where runners have no token. */
-  readonly secrets: ((api: NamespaceApi) => TokenSecrets) | null;
+  /** Null where runners have none. */
+  readonly confidential: ConfidentialVariables | null;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -48,7 +48,7 @@ export class KubernetesJobDispatcher implements JobDispatcher {
   readonly kind = 'kubernetes';
   readonly #client: ApiClient;
   readonly #api: NamespaceApi;
-  readonly #secrets: TokenSecrets | null;
+  readonly #secrets: RunnerSecrets | null;
   readonly #options: KubernetesJobDispatcherOptions;
   #picture: JobPicture | null = null;
   /** Whether the picture may be read. */
@@ -57,7 +57,7 @@ export class KubernetesJobDispatcher implements JobDispatcher {
   constructor(client: ApiClient, options: KubernetesJobDispatcherOptions) {
     this.#client = client;
     this.#api = new NamespaceApi(client, options.pod.namespace);
-    this.#secrets = options.secrets?.(this.#api) ?? null;
+    this.#secrets = options.confidential === null ? null : new RunnerSecrets(this.#api, options.confidential, options.clock);
     this.#options = options;
   }
 
@@ -71,13 +71,13 @@ export class KubernetesJobDispatcher implements JobDispatcher {
 
   /** Has the API server look at a Job of this deployment without making it. Throws what `create` would throw. */
   async rehearse(spec: JobSpec): Promise<void> {
-    await this.#api.create('jobs', this.#manifest(spec), { dryRun: 'All' });
+    await this.#api.create('jobs', this.#manifest(spec, []), { dryRun: 'All' });
   }
 
   async create(spec: JobSpec): Promise<JobHandle> {
-    await this.#secrets?.issue(spec);
-    const job = (await this.#api.create<WireJob>('jobs', this.#manifest(spec))) ?? (await this.#existing(spec));
-    await this.#secrets?.adopt(spec, job);
+    const confidential = (await this.#secrets?.issue(spec)) ?? [];
+    const job = (await this.#api.create<WireJob>('jobs', this.#manifest(spec, confidential))) ?? (await this.#existing(spec));
+    if (confidential.length > 0) await this.#secrets?.adopt(spec, job);
     return { jobName: jobNameOf(spec.scanId, spec.attempt), namespace: this.#api.namespace };
   }
 
@@ -180,8 +180,8 @@ export class KubernetesJobDispatcher implements JobDispatcher {
     return removeOrphanedSecrets(this.#api, this.#options.clock.now());
   }
 
-  #manifest(spec: JobSpec) {
-    return jobManifest(spec, this.#options.runner, this.#options.pod, this.#secrets !== null);
+  #manifest(spec: JobSpec, confidential: readonly string[]) {
+    return jobManifest(spec, this.#options.runner, this.#options.pod, confidential);
   }
 
   /** The Job that has the name of this one. Throws `unavailable` while that one is being deleted. */

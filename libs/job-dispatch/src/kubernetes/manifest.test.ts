@@ -43,8 +43,11 @@ const plain: RunnerPodSettings = {
   queue: null,
 };
 
-function build(pod: Partial<RunnerPodSettings> = {}, { hasToken = false, ...overrides }: Partial<JobSpec> & { hasToken?: boolean } = {}) {
-  const job = jobManifest({ ...spec, ...overrides }, runner, { ...plain, ...pod }, hasToken);
+function build(
+  pod: Partial<RunnerPodSettings> = {},
+  { confidential = [], ...overrides }: Partial<JobSpec> & { confidential?: readonly string[] } = {},
+) {
+  const job = jobManifest({ ...spec, ...overrides }, runner, { ...plain, ...pod }, confidential);
   const template = job.spec!.template;
   return { job, template, pod: template.spec!, container: template.spec!.containers[0]! };
 }
@@ -153,15 +156,15 @@ test('what a scan needs stands over what a deployment adds, and the trace goes a
 
 test('no text of a user stands for the value of another variable', (t) => {
   const source = { artifactId: null, gitUrl: 'https://x/$(RUNNER_TOKEN)', gitBranch: '$$(HOME)', gitCommit: '$1' };
-  const { container } = build({ command: ['sh', '-c', 'echo $HOME'] }, { source, hasToken: true });
+  const { container } = build({ command: ['sh', '-c', 'echo $HOME'] }, { source, confidential: ['RUNNER_TOKEN'] });
   t.is(valueOf(container.env, 'REPOSITORY_URL'), 'https://x/$$(RUNNER_TOKEN)');
   t.is(valueOf(container.env, 'BRANCH'), '$$$$(HOME)');
   t.is(valueOf(container.env, 'COMMIT_SHA'), '$$1');
   t.deepEqual(container.command, ['sh', '-c', 'echo $$HOME']);
 });
 
-test('a token comes from the Secret of the Job’s name, and nowhere else', (t) => {
-  const { job, container } = build({}, { hasToken: true });
+test('what is confidential comes from the Secret of the Job’s name, and nowhere else', (t) => {
+  const { job, container } = build({}, { confidential: ['RUNNER_TOKEN'] });
   const secretKeyRef = { name: job.metadata!.name!, key: 'RUNNER_TOKEN' };
   t.deepEqual(
     container.env!.find(({ name }) => name === 'RUNNER_TOKEN'),

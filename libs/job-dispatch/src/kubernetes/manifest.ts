@@ -38,8 +38,6 @@ export interface RunnerResources {
   readonly limits: { readonly cpu: string | null; readonly memory: string; readonly disk: string };
 }
 
-/** The variable and the key of its Secret. */
-export const tokenVariable = 'RUNNER_TOKEN';
 /** The runner's container, also to whoever reads its end and its log. */
 export const runnerContainer = 'runner';
 
@@ -54,9 +52,9 @@ const folders = { work: '/work', results: '/results', temporary: '/tmp' } as con
  * The Job of an attempt, fit for the Pod Security Standard `restricted`. It tries once, since retries are the
  * orchestrator's, and is never removed by Kubernetes itself: that is allowed only once its end is recorded.
  *
- * @param hasToken whether a Secret of the Job's name holds the runner's token
+ * @param confidential names of variables that are keys of the Secret of the Job's name
  */
-export function jobManifest(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, hasToken: boolean): V1Job {
+export function jobManifest(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1Job {
   const labels = labelsOf(spec);
   const name = jobNameOf(spec.scanId, spec.attempt);
   const trace: Record<string, string> = spec.traceparent === null ? {} : { [traceAnnotation]: spec.traceparent };
@@ -76,7 +74,7 @@ export function jobManifest(spec: JobSpec, runner: RunnerSettings, pod: RunnerPo
       activeDeadlineSeconds: runner.deadlineSeconds,
       template: {
         metadata: { labels, annotations: { ...trace, ...stayAnnotations } },
-        spec: podSpec(runner, pod, containerOf(spec, runner, pod, hasToken ? name : null)),
+        spec: podSpec(runner, pod, containerOf(spec, runner, pod, confidential)),
       },
     },
   };
@@ -116,14 +114,14 @@ function podSpec(runner: RunnerSettings, pod: RunnerPodSettings, container: V1Co
   };
 }
 
-function containerOf(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, tokenSecret: string | null): V1Container {
+function containerOf(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1Container {
   const { requests, limits } = pod.resources;
   return {
     name: runnerContainer,
     image: pod.image,
     ...(pod.imagePullPolicy === null ? {} : { imagePullPolicy: pod.imagePullPolicy }),
     ...(pod.command === null ? {} : { command: pod.command.map(literal) }),
-    env: variables(spec, runner, pod, tokenSecret),
+    env: variables(spec, runner, pod, confidential),
     ...(pod.environmentSecret === null ? {} : { envFrom: [{ secretRef: { name: pod.environmentSecret } }] }),
     resources: {
       requests: { cpu: requests.cpu, memory: requests.memory, 'ephemeral-storage': requests.disk },
@@ -141,16 +139,18 @@ function containerOf(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettin
 }
 
 /** What the scan needs stands over what a deployment adds. */
-function variables(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, tokenSecret: string | null): V1EnvVar[] {
+function variables(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1EnvVar[] {
   const plain = {
     HOME: folders.temporary,
     ...pod.environment,
     TMPDIR: folders.temporary,
     ...runnerEnvironment(spec, runner, { workDir: folders.work, resultsDir: folders.results }),
   };
-  const token: V1EnvVar[] =
-    tokenSecret === null ? [] : [{ name: tokenVariable, valueFrom: { secretKeyRef: { name: tokenSecret, key: tokenVariable } } }];
-  return [...Object.entries(plain).map(([name, value]) => ({ name, value: literal(value) })), ...token];
+  const secret = jobNameOf(spec.scanId, spec.attempt);
+  return [
+    ...Object.entries(plain).map(([name, value]) => ({ name, value: literal(value) })),
+    ...confidential.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: secret, key } } })),
+  ];
 }
 
 /**

@@ -1,13 +1,15 @@
 import { DomainError } from '@cloudscan/domain';
 import { StartUpError } from '@cloudscan/process';
 import type { Clock, JobSpec } from '@cloudscan/orchestration';
+import { GrpcStorageClient } from '@cloudscan/storage-client';
 import type { Logger } from '@cloudscan/telemetry';
 import type { RunnerSettings } from '../runner-environment.ts';
 import { KubernetesClient } from './client.ts';
 import type { KubernetesDispatchConfig } from './config.ts';
 import { KubernetesConnection } from './connection.ts';
 import { KubernetesJobDispatcher } from './kubernetes-job-dispatcher.ts';
-import { TokenSecrets } from './token-secrets.ts';
+import { sourceVariables } from './legacy-source.ts';
+import type { ConfidentialVariables } from './runner-secrets.ts';
 
 const maxTries = 5;
 /** Milliseconds. */
@@ -26,7 +28,7 @@ export interface KubernetesPlatformParts {
   readonly runner: RunnerSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The process, as the audit log of the cluster shows it. */
+  /** User agent and field manager. */
   readonly actor: string;
 }
 
@@ -40,16 +42,22 @@ export function createKubernetesPlatform(
   config: KubernetesDispatchConfig,
   { runner, clock, log, actor }: KubernetesPlatformParts,
 ): KubernetesPlatform {
-  const { pod, tokens, retirementSeconds, requestTimeoutMs } = config;
+  const { pod, tokens, legacySource, retirementSeconds, requestTimeoutMs } = config;
   const connection = new KubernetesConnection(config.connection);
   const client = new KubernetesClient(connection, {
-    ...{ userAgent: `cloudscan-${actor}`, maxTries, backoffMs },
+    ...{ userAgent: actor, maxTries, backoffMs },
     ...{ tryTimeoutMs: requestTimeoutMs, callTimeoutMs: 3 * requestTimeoutMs },
   });
   const tokenLifeMs = runner.deadlineSeconds * 1000 + (pod.queue === null ? tokenReserveMs : queueReserveMs);
+  const storage =
+    legacySource === null ? null : new GrpcStorageClient(runner.storage, { timeoutMs: requestTimeoutMs, tls: legacySource.tls });
+  const confidential: ConfidentialVariables = async (spec) => ({
+    ...(tokens !== null && { RUNNER_TOKEN: await tokens.issue(spec, new Date(clock.now().getTime() + tokenLifeMs)) }),
+    ...(storage !== null && (await sourceVariables(storage, spec))),
+  });
   const jobs = new KubernetesJobDispatcher(client, {
     ...{ runner, pod, retirementSeconds, clock, log },
-    secrets: tokens === null ? null : (api) => new TokenSecrets(api, tokens, clock, tokenLifeMs),
+    confidential: tokens === null && storage === null ? null : confidential,
   });
   return {
     jobs,
@@ -57,6 +65,7 @@ export function createKubernetesPlatform(
     stop: async () => {
       await jobs.stop();
       await client.close();
+      await storage?.close();
     },
   };
 }

@@ -1,8 +1,6 @@
-import type { RunnerTokens } from '@cloudscan/auth';
 import { jobNameOf, unavailable } from '@cloudscan/domain';
 import type { Clock, JobSpec } from '@cloudscan/orchestration';
 import { labelNames, labelsOf, unownedSelector } from './labels.ts';
-import { tokenVariable } from './manifest.ts';
 import type { NamespaceApi } from './namespace-api.ts';
 import type { WireJob, WireSecret } from './resources.ts';
 
@@ -10,31 +8,33 @@ const issuedAnnotation = 'cloudscan.io/issued-at';
 /** Milliseconds after which a Secret that no Job owns is no more one whose Job is being made. */
 const orphanAgeMs = 600_000;
 
-/**
- * The Secrets that hold the tokens of runners, each of the name of its Job. A Secret is made before its Job, which cannot
- * start without it, and is owned by it after, so that Kubernetes removes both together.
- */
-export class TokenSecrets {
-  readonly #api: NamespaceApi;
-  readonly #tokens: RunnerTokens;
-  readonly #clock: Clock;
-  readonly #lifeMs: number;
+/** The variables of a runner that nobody else may read; none for a scan that has no such. */
+export type ConfidentialVariables = (spec: JobSpec) => Promise<Readonly<Record<string, string>>>;
 
-  /** @param lifeMs milliseconds for which a token is valid */
-  constructor(api: NamespaceApi, tokens: RunnerTokens, clock: Clock, lifeMs: number) {
+/**
+ * The Secrets that hold what only a runner may read, each of the name of its Job. A Secret is made before its Job, which
+ * cannot start without it, and is owned by it after, so that Kubernetes removes both together.
+ */
+export class RunnerSecrets {
+  readonly #api: NamespaceApi;
+  readonly #variables: ConfidentialVariables;
+  readonly #clock: Clock;
+
+  constructor(api: NamespaceApi, variables: ConfidentialVariables, clock: Clock) {
     this.#api = api;
-    this.#tokens = tokens;
+    this.#variables = variables;
     this.#clock = clock;
-    this.#lifeMs = lifeMs;
   }
 
-  /** Also where there is one: its token may be as old as the first try to make the Job. */
-  async issue(spec: JobSpec): Promise<void> {
+  /** Answers the names of the variables in it. What is in one that is there may be as old as the first try to make the Job. */
+  async issue(spec: JobSpec): Promise<readonly string[]> {
     const secret = await this.#secretOf(spec);
-    if ((await this.#api.create('secrets', secret)) !== null) return;
+    const names = Object.keys(secret.data);
+    if (names.length === 0 || (await this.#api.create('secrets', secret)) !== null) return names;
     const { annotations } = secret.metadata;
     const renewed = await this.#api.patch('secrets', secret.metadata.name, { metadata: { annotations }, data: secret.data });
-    if (renewed === null) throw unavailable('the Secret of the runner’s token');
+    if (renewed === null) throw unavailable('the Secret of this runner');
+    return names;
   }
 
   /** Makes the Job the owner of its Secret. Makes the Secret anew where it was taken for an orphan. */
@@ -50,8 +50,7 @@ export class TokenSecrets {
   }
 
   async #secretOf(spec: JobSpec) {
-    const now = this.#clock.now();
-    const token = await this.#tokens.issue(spec, new Date(now.getTime() + this.#lifeMs));
+    const variables = Object.entries(await this.#variables(spec));
     return {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -59,9 +58,9 @@ export class TokenSecrets {
       metadata: {
         name: jobNameOf(spec.scanId, spec.attempt),
         labels: labelsOf(spec),
-        annotations: { [issuedAnnotation]: now.toISOString() },
+        annotations: { [issuedAnnotation]: this.#clock.now().toISOString() },
       },
-      data: { [tokenVariable]: Buffer.from(token).toString('base64') },
+      data: Object.fromEntries(variables.map(([name, value]) => [name, Buffer.from(value).toString('base64')])),
     };
   }
 }
