@@ -73,13 +73,18 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   priority?: number;
   priorityClassName?: string;
+  serviceAccountName?: string;
 }
 
 export interface ContainerStatus {
   name: string;
   ready: boolean;
   restartCount: number;
-  state?: { waiting?: { reason: string }; running?: object; terminated?: { reason?: string; exitCode: number; signal?: number } };
+  state?: {
+    waiting?: { reason: string };
+    running?: object;
+    terminated?: { reason?: string; exitCode: number; signal?: number; finishedAt?: string };
+  };
 }
 
 export interface Pod extends KubernetesObject {
@@ -90,6 +95,7 @@ export interface Pod extends KubernetesObject {
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
     nominatedNodeName?: string;
+    qosClass?: string;
     podIP?: string;
     reason?: string;
     message?: string;

@@ -82,7 +82,7 @@ export function validateNonNegative(field: string, value: number | undefined): r
   return value !== undefined && value < 0 ? [invalidValue(field, value, 'must be greater than or equal to 0')] : [];
 }
 
-/** Whether the field selector names are those of the resource. */
+/** The fields by which objects of the resource can be selected. */
 export function selectableFields(resource: Resource): readonly string[] {
   return ['metadata.name', ...(resource.isNamespaced ? ['metadata.namespace'] : []), ...resource.fields];
 }

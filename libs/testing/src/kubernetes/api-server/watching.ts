@@ -34,7 +34,9 @@ export class Watching {
   readonly #asTable: boolean;
   /** The namespace's part of every key. */
   readonly #prefix: string;
-  readonly #endings: (() => void)[] = [];
+  #unsubscribe: () => void = () => undefined;
+  #cancelExpiry: () => void = () => undefined;
+  #cancelBookmark: () => void = () => undefined;
   #isFrozen = false;
   /** The frame that a fault holds back. */
   #heldBack: string | null = null;
@@ -52,6 +54,8 @@ export class Watching {
 
   /** Sends until the client goes, the time is over or the history has a gap. */
   start(): void {
+    // The client may have gone while a fault held its request up.
+    if (this.#response.destroyed) return;
     const { query, resource } = this.#request;
     const version = numberOf(query, 'resourceVersion') ?? 0;
     const sendsInitialEvents = query.get('sendInitialEvents') === 'true';
@@ -68,8 +72,8 @@ export class Watching {
       this.#response.end();
       return;
     }
-    this.#endings.push(collection.subscribe((event) => this.#onEvent(event)));
-    this.#endings.push(this.#api.clock.at(new Date(this.#api.clock.now().getTime() + seconds * 1000), () => this.#expire()));
+    this.#unsubscribe = collection.subscribe((event) => this.#onEvent(event));
+    this.#cancelExpiry = this.#after(seconds * 1000, () => this.#expire());
     this.#response.once('close', () => this.#stop());
     if (missed === null) this.#sendCurrent(sendsInitialEvents);
     else for (const event of missed) this.#onEvent(event);
@@ -95,7 +99,7 @@ export class Watching {
   }
 
   #send(type: EventType, json: string): void {
-    const frame = `{"type":"${type}","object":${this.#asTable ? this.#tableOf(json) : json}}\n`;
+    const frame = `{"type":"${type}","object":${this.#asTable && type !== 'ERROR' ? this.#tableOf(json) : json}}\n`;
     if (this.#isFrozen) return;
     const fault = this.#faults.ofEvent(this.#request);
     switch (fault?.effect.kind) {
@@ -136,12 +140,15 @@ export class Watching {
   }
 
   #scheduleBookmark(): void {
-    const { clock } = this.#api;
-    const cancel = clock.at(new Date(clock.now().getTime() + bookmarkIntervalMs), () => {
+    this.#cancelBookmark = this.#after(bookmarkIntervalMs, () => {
       this.#sendBookmark();
       this.#scheduleBookmark();
     });
-    this.#endings[2] = cancel;
+  }
+
+  #after(ms: number, run: () => void): () => void {
+    const { clock } = this.#api;
+    return clock.at(new Date(clock.now().getTime() + ms), run);
   }
 
   #expire(): void {
@@ -153,7 +160,9 @@ export class Watching {
   }
 
   #stop(): void {
-    for (const end of this.#endings) end();
+    this.#unsubscribe();
+    this.#cancelExpiry();
+    this.#cancelBookmark();
   }
 
   #tableOf(json: string): string {

@@ -162,9 +162,7 @@ function backoffEnd(status: JobStatus, pods: readonly Pod[]): Date | null {
 }
 
 function endOf(pod: Pod): number {
-  const ends = (pod.status.containerStatuses ?? []).map(({ state }) =>
-    Date.parse((state?.terminated as { finishedAt?: string })?.finishedAt ?? ''),
-  );
+  const ends = (pod.status.containerStatuses ?? []).map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
   const known = ends.filter((end) => !Number.isNaN(end));
   return known.length > 0 ? Math.max(...known) : Date.parse(pod.status.startTime ?? pod.metadata.creationTimestamp);
 }

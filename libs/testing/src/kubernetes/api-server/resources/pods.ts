@@ -22,14 +22,14 @@ export const pods = describeResource<Pod>({
     'spec.nodeName': spec.nodeName ?? '',
     'spec.restartPolicy': spec.restartPolicy ?? '',
     'spec.schedulerName': spec.schedulerName ?? '',
-    'spec.serviceAccountName': (spec as { serviceAccountName?: string }).serviceAccountName ?? '',
+    'spec.serviceAccountName': spec.serviceAccountName ?? '',
     'status.phase': status.phase ?? '',
     'status.podIP': status.podIP ?? '',
   }),
   prepare: (pod, previous) => {
     setPodDefaults(pod.spec, 'Always');
     pod.spec.tolerations = withDefaultTolerations(pod.spec.tolerations ?? []);
-    if (previous === null) pod.status = { phase: 'Pending', ...{ qosClass: qosClassOf(pod.spec) } };
+    if (previous === null) pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   },
   validate: (pod, previous) => (previous === null ? validatePodSpec('spec', pod.spec) : validateUpdate(pod, previous)),
   graceSeconds: (pod, asked) => {
