@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Where the programs of tools.env are released. Sourced by pin.sh and install-tools.sh.
 
 trivy_base="https://github.com/aquasecurity/trivy/releases/download/v$TRIVY_VERSION"

