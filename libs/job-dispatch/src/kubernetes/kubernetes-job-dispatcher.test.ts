@@ -10,10 +10,10 @@ import type { RunnerPodSettings } from './manifest.ts';
 const jobName = aJob().metadata!.name!;
 const minuteLater = new Date(new Date(createdAt).getTime() + 60_000);
 /** Only what is asked of it here. */
-const pod = { namespace: 'cloudscan', queue: null, terminationGraceSeconds: 1 } as RunnerPodSettings;
+const settings = { namespace: 'cloudscan', terminationGraceSeconds: 1 } as RunnerPodSettings;
 
 /** @param answer what the API says; undefined is an empty list */
-function dispatcherOf(answer: (request: ApiRequest) => object | undefined): KubernetesJobDispatcher {
+function dispatcherOf(answer: (request: ApiRequest) => object | undefined, queue: string | null = null): KubernetesJobDispatcher {
   const client = {
     json: async <T>(request: ApiRequest): Promise<T> => (answer(request) ?? { metadata: {}, items: [] }) as T,
     text: async () => '',
@@ -27,6 +27,7 @@ function dispatcherOf(answer: (request: ApiRequest) => object | undefined): Kube
     logLevel: 'info',
   };
   const clock = { now: () => minuteLater };
+  const pod = { ...settings, queue };
   return new KubernetesJobDispatcher(client, { runner, pod, retirementSeconds: 60, confidential: null, clock, log: silentLogger });
 }
 
@@ -62,6 +63,17 @@ test('a Job is cancelled only once its controller says so, when it has no pod ye
   });
   await dispatcher.cancel(jobName);
   t.is(looks, 3);
+});
+
+test('a Job that a queue would resume is cancelled for good', async (t) => {
+  const patches: unknown[] = [];
+  const failed = { conditions: [{ type: 'Failed', status: 'True', reason: 'DeadlineExceeded' }] };
+  const dispatcher = dispatcherOf(({ method, path, body }) => {
+    if (method === 'PATCH') patches.push(body);
+    return path.endsWith(`/jobs/${jobName}`) ? aJob({ status: failed }) : undefined;
+  }, 'scans');
+  await dispatcher.cancel(jobName);
+  t.deepEqual(patches, [{ spec: { activeDeadlineSeconds: 1 } }]);
 });
 
 test('what runs beyond its grace is not cancelled, and its caller is told to come again', async (t) => {
