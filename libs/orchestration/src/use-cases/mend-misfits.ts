@@ -59,7 +59,7 @@ export class Mending {
     const logs = await this.#logsOf(misfits.map(({ job }) => job));
     const endings = misfits.map(({ scan, job }): Ending => ({
       ...endingOf(scan, job),
-      ...((job.reason === 'cancelled' ? this.#stopped.get(job.jobName) : undefined) ?? verdictOnEnd(job, logs.get(job.jobName))),
+      ...(this.#stopped.get(job.jobName) ?? verdictOnEnd(job, logs.get(job.jobName))),
     }));
     await this.#end(endings);
   }
@@ -79,7 +79,7 @@ export class Mending {
       if (!this.#isFresh([misfit])) return;
       const logs = misfit.kind === 'overdue' ? await this.#logsOf([misfit.job]) : new Map<string, string>();
       const verdict = verdictOn(misfit, logs.get(misfit.jobName), this.#at);
-      // Should stopping it take longer than this look, the next one finds a Job that was cancelled.
+      // Should stopping it take longer than this look, the next one finds a Job that ended because of it.
       this.#stopped.set(misfit.jobName, verdict);
       await this.#ports.jobs.cancel(misfit.jobName);
       endings.push({ ...endingOf(misfit.scan, misfit.job), ...verdict });
