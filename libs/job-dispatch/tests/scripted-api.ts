@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { eventually } from '@cloudscan/testing';
 import type { ApiRequest } from '../src/kubernetes/client.ts';
 import type { WireList } from '../src/kubernetes/resources.ts';
@@ -49,22 +49,23 @@ export class ScriptedApi {
   /** Throws to refuse a watch. */
   onWatch: (query: Query) => void = () => undefined;
 
-  async json<T>({ query = {}, signal }: ApiRequest): Promise<T> {
-    signal?.throwIfAborted();
-    this.lists.push(query);
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => undefined);
-    signal?.addEventListener('abort', () => aborted.reject(signal.reason));
-    return (await Promise.race([this.onList(query), aborted.promise])) as T;
-  }
-
   async stream({ query = {}, signal }: ApiRequest): Promise<AsyncIterable<Buffer>> {
     signal?.throwIfAborted();
+    if (query['watch'] !== true) return this.#list(query, signal);
     const watch = new ScriptedWatch(query);
     this.watches.push(watch);
     this.onWatch(query);
     signal?.addEventListener('abort', () => watch.stream.destroy(signal.reason as Error));
     return watch.stream;
+  }
+
+  async #list(query: Query, signal: AbortSignal | undefined): Promise<AsyncIterable<Buffer>> {
+    this.lists.push(query);
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => undefined);
+    signal?.addEventListener('abort', () => aborted.reject(signal.reason));
+    const list = await Promise.race([this.onList(query), aborted.promise]);
+    return Readable.from([Buffer.from(JSON.stringify(list))]);
   }
 
   /** The n-th watch that was opened, from 0. */

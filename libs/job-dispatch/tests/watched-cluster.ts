@@ -17,7 +17,7 @@ import type { Resource, WireJob, WireList, WirePod } from '../src/kubernetes/res
 import { aJobSpec } from './jobs.ts';
 
 /** As on a cluster, but for patience. */
-const impatient: ReflectorTiming = { watchMs: 60_000, silenceMs: 1500, pauseMs: 5, longestPauseMs: 50, relistMs: 1_800_000 };
+const impatient: ReflectorTiming = { watchMs: 1000, silenceMs: 1500, pauseMs: 5, longestPauseMs: 50, relistMs: 1_800_000 };
 
 /** A simulated cluster, somebody who writes to it, and pictures of it. */
 export class WatchedCluster {

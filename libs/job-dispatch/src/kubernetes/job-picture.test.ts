@@ -18,16 +18,8 @@ class ScriptedCluster {
   readonly jobs = new ScriptedApi();
   readonly pods = new ScriptedApi();
 
-  json<T>(request: ApiRequest): Promise<T> {
-    return this.#of(request).json(request);
-  }
-
   stream(request: ApiRequest): Promise<AsyncIterable<Buffer>> {
-    return this.#of(request).stream(request);
-  }
-
-  #of({ path }: ApiRequest): ScriptedApi {
-    return path === '/api/v1/namespaces/cloudscan/pods' ? this.pods : this.jobs;
+    return (request.path === '/api/v1/namespaces/cloudscan/pods' ? this.pods : this.jobs).stream(request);
   }
 }
 

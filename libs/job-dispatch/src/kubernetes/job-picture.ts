@@ -53,7 +53,7 @@ export class JobPicture implements JobWatch {
   #timer: NodeJS.Timeout | null = null;
   #isComplete = false;
 
-  constructor(client: Pick<KubernetesClient, 'json' | 'stream'>, options: JobPictureOptions) {
+  constructor(client: Pick<KubernetesClient, 'stream'>, options: JobPictureOptions) {
     this.#options = options;
     const { namespace, onError, timing } = options;
     this.#jobs = new Reflector(client, {

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
-import type { KubernetesClient } from './client.ts';
+import type { ApiRequest, KubernetesClient } from './client.ts';
 import type { WireList } from './resources.ts';
+import { readItems } from './reflector-items.ts';
 import { readLines, StreamBrokenError } from './reflector-lines.ts';
 
 /** What a reflector keeps of an object. */
@@ -43,7 +44,7 @@ export interface ReflectorTiming {
 const defaultTiming: ReflectorTiming = { watchMs: 30_000, silenceMs: 40_000, pauseMs: 250, longestPauseMs: 10_000, relistMs: 1_800_000 };
 const pageSize = 500;
 /** Bytes. etcd takes 1.5 MiB for an object, of which JSON makes a few times as much. */
-const longestLine = 8 * 2 ** 20;
+const longestObject = 8 * 2 ** 20;
 
 interface Metadata {
   readonly name?: string;
@@ -62,7 +63,7 @@ type WatchEvent<Raw> =
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class Reflector<Raw, Kept extends Reflected> {
-  readonly #client: Pick<KubernetesClient, 'json' | 'stream'>;
+  readonly #client: Pick<KubernetesClient, 'stream'>;
   readonly #options: ReflectorOptions<Raw, Kept>;
   readonly #timing: ReflectorTiming;
   readonly #objects = new Map<string, Kept>();
@@ -76,7 +77,7 @@ export class Reflector<Raw, Kept extends Reflected> {
   #failures = 0;
   #loop: Promise<void> | null = null;
 
-  constructor(client: Pick<KubernetesClient, 'json' | 'stream'>, options: ReflectorOptions<Raw, Kept>) {
+  constructor(client: Pick<KubernetesClient, 'stream'>, options: ReflectorOptions<Raw, Kept>) {
     this.#client = client;
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
@@ -123,7 +124,7 @@ export class Reflector<Raw, Kept extends Reflected> {
       } catch (error) {
         if (signal.aborted) return;
         this.#options.onError(error);
-        if (error instanceof StreamBrokenError || (error instanceof ApiError && error.code === 410)) this.#version = null;
+        if (error instanceof StreamBrokenError || isExpired(error)) this.#version = null;
         await this.#pause(error);
       }
     }
@@ -131,21 +132,25 @@ export class Reflector<Raw, Kept extends Reflected> {
 
   /** Without a `resourceVersion`, so that what is listed is never older than what is known. */
   async #list(): Promise<void> {
+    const { signal } = this.#stopped;
     const seen = new Set<string>();
-    let version = '';
-    for (let limit = pageSize, token: string | undefined, isComplete = false; !isComplete;) {
+    let version: string | null = null;
+    for (let limit = pageSize, token: string | undefined; version === null;) {
       try {
-        const page = await this.#page(limit, token);
-        version = page.metadata.resourceVersion ?? '';
-        for (const item of page.items) this.#take(item, seen);
-        token = page.metadata.continue || undefined;
-        isComplete = token === undefined;
+        const { metadata } = await this.#page(limit, token, seen);
+        token = metadata.continue || undefined;
+        if (token === undefined) version = metadata.resourceVersion ?? '';
       } catch (error) {
-        if (token === undefined || !(error instanceof ApiError) || error.code !== 410) throw error;
-        // The first page is too old to be continued: larger ones are done sooner.
-        limit *= 2;
-        token = undefined;
-        seen.clear();
+        signal.throwIfAborted();
+        this.#options.onError(error);
+        if (token !== undefined && isExpired(error)) {
+          // The first page is too old to be continued: larger ones are done sooner.
+          limit *= 2;
+          token = undefined;
+          seen.clear();
+        }
+        await this.#pause(error);
+        signal.throwIfAborted();
       }
     }
     for (const [name, object] of this.#objects) if (!seen.has(name)) this.#remove(name, object);
@@ -154,12 +159,9 @@ export class Reflector<Raw, Kept extends Reflected> {
     this.#listed.resolve();
   }
 
-  async #page(limit: number, token: string | undefined): Promise<WireList<Raw>> {
-    const { path, labelSelector } = this.#options;
-    const query = { labelSelector, limit, continue: token };
-    const page = await this.#client.json<WireList<Raw>>({ method: 'GET', path, query, signal: this.#stopped.signal });
-    this.#heardAt = performance.now();
-    return page;
+  async #page(limit: number, token: string | undefined, seen: Set<string>): Promise<Omit<WireList<Raw>, 'items'>> {
+    const stream = this.#stream({ limit, continue: token });
+    return readItems<WireList<Raw>, Raw>(stream, longestObject, (item) => this.#take(item, seen));
   }
 
   #take(item: Raw, seen: Set<string>): void {
@@ -171,26 +173,33 @@ export class Reflector<Raw, Kept extends Reflected> {
 
   /** One watch, to its end. */
   async #watch(): Promise<void> {
-    const { path, labelSelector } = this.#options;
-    const { watchMs, silenceMs } = this.#timing;
-    const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(new Error(`nothing was heard of a watch for ${silenceMs} ms`)), silenceMs);
-    const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
-    const query = {
-      ...{ watch: true, allowWatchBookmarks: true, timeoutSeconds: Math.ceil(watchMs / 1000) },
-      ...{ labelSelector, resourceVersion: this.#version! },
-    };
+    const { watchMs, pauseMs } = this.#timing;
     const openedAt = performance.now();
+    const stream = this.#stream({
+      ...{ watch: true, allowWatchBookmarks: true, timeoutSeconds: Math.ceil(watchMs / 1000) },
+      resourceVersion: this.#version!,
+    });
+    for await (const line of readLines(stream, longestObject)) {
+      this.#apply(parseEvent(line));
+      this.#failures = 0;
+    }
+    // A server that opens watches only to close them is failing.
+    if (performance.now() - openedAt < pauseMs) await this.#pause(null);
+  }
+
+  /** An answer as it comes. Throws when nothing comes for a while. */
+  async *#stream(query: NonNullable<ApiRequest['query']>): AsyncGenerator<Uint8Array, void> {
+    const { path, labelSelector } = this.#options;
+    const { silenceMs } = this.#timing;
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new Error(`nothing was heard of ${path} for ${silenceMs} ms`)), silenceMs);
+    const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
     try {
-      const stream = await this.#client.stream({ method: 'GET', path, query, signal });
-      for await (const line of readLines(stream, longestLine)) {
+      for await (const chunk of await this.#client.stream({ method: 'GET', path, query: { labelSelector, ...query }, signal })) {
         timer.refresh();
         this.#heardAt = performance.now();
-        this.#apply(parseEvent(line));
-        this.#failures = 0;
+        yield chunk;
       }
-      // A server that opens watches only to close them is failing.
-      if (performance.now() - openedAt < this.#timing.pauseMs) await this.#pause(null);
     } catch (error) {
       throw silence.signal.aborted ? silence.signal.reason : error;
     } finally {
@@ -240,6 +249,10 @@ export class Reflector<Raw, Kept extends Reflected> {
     const retryAfterMs = (error instanceof ApiError ? error.retryAfterMs : undefined) ?? 0;
     await delay(Math.max(pause, retryAfterMs), undefined, { signal: this.#stopped.signal }).catch(() => undefined);
   }
+}
+
+function isExpired(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 410;
 }
 
 function parseEvent<Raw>(line: string): WatchEvent<Raw> {
