@@ -34,6 +34,7 @@ export class PodWorker {
   #termination: PodTermination | null = null;
   #stopDeadline: () => void = () => undefined;
   #isAbandoned = false;
+  #isRemoved = false;
   #work: Promise<unknown> = Promise.resolve();
 
   constructor(pod: Pod, context: PodWorkerContext) {
@@ -49,14 +50,18 @@ export class PodWorker {
 
   begin(): void {
     const { phase, containerStatuses = [] } = this.#pod.status ?? { phase: 'Pending' };
+    const isOver = phase === 'Succeeded' || phase === 'Failed';
+    // What a kubelet started that is no more: nobody can say how that ended.
     const wasStarted = containerStatuses.some(({ state }) => state.waiting === undefined);
-    for (const { name } of this.#pod.spec.containers) if (wasStarted) this.#states.set(name, neverStarted);
-    if (phase === 'Succeeded' || phase === 'Failed') return void this.update(this.#pod);
-    // Started by a kubelet that is no more: nobody can say how its containers ended.
-    if (wasStarted) return this.#progress();
-    this.#report();
-    this.#armDeadline();
-    this.#work = Promise.all(this.#pod.spec.containers.map((container) => this.#run(container)));
+    this.#termination = isOver ? null : refusalOf(this.#pod);
+    if (isOver || wasStarted || this.#termination !== null) {
+      for (const { name } of this.#pod.spec.containers) this.#states.set(name, neverStarted);
+      if (!isOver) this.#report();
+    } else {
+      this.#report();
+      this.#armDeadline();
+      this.#work = Promise.all(this.#pod.spec.containers.map((container) => this.#run(container)));
+    }
     this.update(this.#pod);
   }
 
@@ -64,9 +69,8 @@ export class PodWorker {
   update(pod: Pod): void {
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp === undefined) return;
-    const wasEnding = this.#ending.signal.aborted;
     this.#end((pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
-    if (this.#hasEnded && !wasEnding) this.#context.remove(this.#pod);
+    this.#removeWhenEnded();
   }
 
   /** Ends it for a reason of the node's own; nothing happens to a pod that has ended. */
@@ -101,39 +105,46 @@ export class PodWorker {
 
   async #run(container: Container): Promise<void> {
     const running = await this.#start(container);
-    if (running !== null) {
-      const startedAt = timestamp(this.#context.clock.now());
-      this.#containers.set(container.name, running);
-      if (this.#ending.signal.aborted) running.kill(this.#graceMs);
-      this.#become(container, { running: { startedAt } });
-      this.#become(container, { terminated: this.#ended(await running.ended, startedAt) });
-    }
+    if (running === null) return;
+    const startedAt = timestamp(this.#context.clock.now());
+    this.#containers.set(container.name, running);
+    if (this.#ending.signal.aborted) running.kill(this.#graceMs);
+    this.#become(container, { running: { startedAt } });
+    this.#become(container, { terminated: this.#ended(await running.ended, startedAt) });
   }
 
   /** Null when it will never run. */
   async #start(container: Container): Promise<RunningContainer | null> {
-    for (let waitMs = retryMs; !this.#ending.signal.aborted; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+    for (let pullMs = retryMs; !this.#ending.signal.aborted; pullMs = Math.min(pullMs * 2, longestRetryMs)) {
       try {
         return await this.#context.runtime.start(this.#pod, container, this.#ending.signal);
       } catch (error) {
         if (this.#ending.signal.aborted) break;
         const refusal = error instanceof ContainerRefusal ? error : new ContainerRefusal('CreateContainerError', String(error));
-        const { reason, message, exitCode, isFinal } = refusal;
-        if (isFinal) {
-          this.#become(container, { terminated: this.#ended({ exitCode, reason, message }, '1970-01-01T00:00:00Z') });
+        if (refusal.isFinal) {
+          this.#become(container, { terminated: this.#ended(refusal, '1970-01-01T00:00:00Z') });
           return null;
         }
-        this.#become(container, { waiting: reason === 'ContainerCreating' ? { reason } : { reason, message } });
-        if (reason === 'ErrImagePull') {
-          await this.#pause(pullErrorMs);
-          const backOff = `Back-off pulling image ${JSON.stringify(container.image)}: ErrImagePull: ${message}`;
-          if (!this.#ending.signal.aborted) this.#become(container, { waiting: { reason: 'ImagePullBackOff', message: backOff } });
-        }
-        await this.#pause(reason === 'ErrImagePull' ? waitMs : reason === 'ContainerCreating' ? volumeRetryMs : retryMs);
+        await this.#wait(container, refusal, pullMs);
       }
     }
     this.#become(container, neverStarted);
     return null;
+  }
+
+  /** Shows why the container waits, until it is to be tried again. */
+  async #wait(container: Container, { reason, message }: ContainerRefusal, pullMs: number): Promise<void> {
+    if (reason === 'ContainerCreating') {
+      this.#become(container, { waiting: { reason } });
+      return this.#pause(volumeRetryMs);
+    }
+    this.#become(container, { waiting: { reason, message } });
+    if (reason !== 'ErrImagePull') return this.#pause(retryMs);
+    await this.#pause(pullErrorMs);
+    if (this.#ending.signal.aborted) return;
+    const backOff = `Back-off pulling image ${JSON.stringify(container.image)}: ErrImagePull: ${message}`;
+    this.#become(container, { waiting: { reason: 'ImagePullBackOff', message: backOff } });
+    await this.#pause(pullMs);
   }
 
   #ended({ exitCode, reason, message }: ContainerEnd, startedAt: string): NonNullable<ContainerState['terminated']> {
@@ -153,9 +164,15 @@ export class PodWorker {
 
   #progress(): void {
     this.#report();
-    if (!this.#hasEnded) return;
-    this.#stopDeadline();
-    if (this.#pod.metadata.deletionTimestamp !== undefined && !this.#isAbandoned) this.#context.remove(this.#pod);
+    if (this.#hasEnded) this.#stopDeadline();
+    this.#removeWhenEnded();
+  }
+
+  #removeWhenEnded(): void {
+    const isDue = this.#hasEnded && this.#pod.metadata.deletionTimestamp !== undefined;
+    if (!isDue || this.#isRemoved || this.#isAbandoned) return;
+    this.#isRemoved = true;
+    this.#context.remove(this.#pod);
   }
 
   #report(): void {
@@ -185,4 +202,11 @@ export class PodWorker {
   #pause(ms: number): Promise<void> {
     return pause(this.#context.clock, ms, this.#ending.signal);
   }
+}
+
+/** Runners need neither, and a pod that is run without what it asks for would mislead. */
+function refusalOf({ spec }: Pod): PodTermination | null {
+  const isRunnable = (spec.initContainers ?? []).length === 0 && spec.restartPolicy === 'Never';
+  const message = 'this double of a kubelet runs no init containers, and only pods whose restartPolicy is Never';
+  return isRunnable ? null : { reason: 'UnexpectedAdmissionError', message, isDisruption: false };
 }
