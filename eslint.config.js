@@ -32,7 +32,15 @@ const layers = [
   { sourceTag: 'type:migrations', onlyDependOnLibsWithTags: ['type:base', 'type:testing'] },
   {
     sourceTag: 'type:tools',
-    onlyDependOnLibsWithTags: ['type:base', 'type:domain', 'type:testing', 'type:system-testing', 'type:migrations'],
+    onlyDependOnLibsWithTags: [
+      'type:orchestration',
+      'type:adapter',
+      'type:base',
+      'type:domain',
+      'type:testing',
+      'type:system-testing',
+      'type:migrations',
+    ],
   },
   {
     sourceTag: 'type:app',

@@ -16,7 +16,7 @@ export type DispatchOutcome =
   | { readonly kind: 'rejected'; readonly reason: FailureReason };
 
 /** Milliseconds since its admission for which an attempt outlasts that Jobs cannot be made at present. */
-const patienceMs = 86_400_000;
+export const dispatchPatienceMs = 86_400_000;
 
 /**
  * Makes the Job of an admitted attempt. Compares before it makes the Job and looks again after, so it may be called any
@@ -57,7 +57,7 @@ function jobSpecOf(scan: Scan, { attempt, traceparent }: DispatchMessage) {
 function judge(error: unknown, isLast: boolean, waitedMs: number): 'retry' | { readonly reason: FailureReason } {
   if (!(error instanceof DomainError) || error.code === 'internal') return isLast ? { reason: 'internal' } : 'retry';
   if (error.code === 'resource_exhausted') return isLast ? { reason: 'quota' } : 'retry';
-  return error.retry === 'safe' && waitedMs < patienceMs ? 'retry' : { reason: 'internal' };
+  return error.retry === 'safe' && waitedMs < dispatchPatienceMs ? 'retry' : { reason: 'internal' };
 }
 
 function failureOf(error: unknown, reason: FailureReason) {

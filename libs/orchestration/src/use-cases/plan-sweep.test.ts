@@ -37,8 +37,10 @@ test('a queued scan without a Job was not dispatched, a running one has lost it'
   t.deepEqual(plan([aScan({ status: 'running' })], []), [{ kind: 'lost', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
 });
 
-test('a queued scan that is without a Job for longer than a Job may run cannot be dispatched', (t) => {
-  const admittedAt = new Date(now.getTime() - policy.deadlineMs - 1);
+test('a queued scan that is without a Job outlasts an outage of hours, and cannot be dispatched after more than a day', (t) => {
+  const hourMs = 3_600_000;
+  t.is(plan([aScan({ admittedAt: new Date(now.getTime() - 20 * hourMs) })], [])[0]?.kind, 'undispatched');
+  const admittedAt = new Date(now.getTime() - 26 * hourMs);
   t.deepEqual(plan([aScan({ admittedAt })], []), [{ kind: 'undispatchable', jobName: `scan-${scanId}-1`, graceMs: 15_000 }]);
   t.is(plan([aScan({ admittedAt, status: 'running' })], [])[0]?.kind, 'lost');
 });

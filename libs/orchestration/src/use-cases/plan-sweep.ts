@@ -2,6 +2,10 @@ import { jobNameOf } from '@cloudscan/domain';
 import type { FailureReason } from '@cloudscan/domain';
 import type { JobBlockage, JobStatus } from '../ports/job-dispatcher.ts';
 import type { ActiveScan } from '../ports/scan-repository.ts';
+import { dispatchPatienceMs } from './dispatch-scan.ts';
+
+/** Later than a dispatcher gives up, since that can say why; what no dispatcher looks at either is given up here. */
+const undispatchableMs = dispatchPatienceMs + 3_600_000;
 
 export interface SweepPolicy {
   /** Milliseconds for which an admitted scan may be without its Job. */
@@ -74,7 +78,7 @@ function misfitOf(scan: ActiveScan, jobName: string, job: JobStatus | undefined,
     if (scan.admittedAt === null) return null;
     const graceMs = policy.dispatchGraceMs;
     if (scan.status === 'running') return { kind: 'lost', jobName, graceMs, scan };
-    return { kind: isLate(scan.admittedAt, policy.deadlineMs) ? 'undispatchable' : 'undispatched', jobName, graceMs, scan };
+    return { kind: isLate(scan.admittedAt, undispatchableMs) ? 'undispatchable' : 'undispatched', jobName, graceMs, scan };
   }
   if (hasEnded(job)) return { kind: 'ended', jobName, graceMs: job.phase === 'succeeded' ? policy.endGraceMs : 0, scan, job };
   const isOverdue = job.startedAt === null ? isLate(job.createdAt, policy.waitLimitMs) : isLate(job.startedAt, policy.deadlineMs);
