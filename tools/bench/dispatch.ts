@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ClusterRig, RunSeeder, startSimulatorProcess } from '@cloudscan/system-testing';
 import type { Cluster, TestProject } from '@cloudscan/system-testing';
-import { ClusterClient, eventually } from '@cloudscan/testing';
+import { ClusterClient, eventually, ScriptedKubelet } from '@cloudscan/testing';
 import { describeMachine, figure } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
 import { BenchTeardown, divideCores, quantile } from './surroundings.ts';
@@ -11,10 +11,11 @@ import { BenchTeardown, divideCores, quantile } from './surroundings.ts';
 const published = { oneController: 810 / 60, fiveShards: 2100 / 60 };
 /** Requests at a time of the bare client. */
 const bareLanes = 32;
+const foreverMs = 2 ** 40;
 const environment = { MAX_RUNNING_SCANS: '1000000', MAX_QUEUED_SCANS_PER_ORGANIZATION: '1000000', LOG_LEVEL: 'warn' };
 
 /**
- * From StartScan to the Job, on a simulated cluster with a core to itself.
+ * From StartScan to the Job, on a simulated cluster with a core to itself, whose pods all run and go on.
  *
  * `--queued 1000,10000` scans that wait when `--dispatchers 1,2,4` begin; for the latency `--rate` (10) scans a second for
  * `--seconds` (15), started whether or not the ones before have their Jobs.
@@ -58,6 +59,8 @@ interface Stage {
 async function setUp(t: BenchTeardown, dispatchers: number): Promise<Stage> {
   const { simulator, measured } = divideCores();
   const cluster = await startSimulatorProcess(t, simulator);
+  const kubelet = await ScriptedKubelet.start(cluster.access, () => ({ run: foreverMs }));
+  t.teardown(() => kubelet.stop());
   const { kubeconfigPath: kubeconfig, namespace } = cluster;
   const rig = await ClusterRig.startWithServer(t, { kubeconfig, namespace, dispatchers, environment, launcher: measured });
   return { cluster, rig, project: await rig.client.makeProject() };

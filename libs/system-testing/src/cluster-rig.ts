@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -72,7 +73,12 @@ export class ClusterRig<Db extends TestDatabase = TestDatabase> {
     const [api, storage, storageEdge, ...opsPorts] = await freePorts(3 + names.length);
     const plan: RigPlan = {
       ...{ database, folder, api: local(api!), storage: local(storage!), storageEdge: local(storageEdge!) },
-      ...{ kubeconfig: options.kubeconfig, namespace: options.namespace, extra: options.environment ?? {} },
+      ...{
+        kubeconfig: options.kubeconfig,
+        namespace: options.namespace,
+        runnerTokenKey: randomBytes(32).toString('hex'),
+        extra: options.environment ?? {},
+      },
     };
     const processes = names.map((name, index) => {
       const main = join(root, 'apps', name, 'src/main.ts');

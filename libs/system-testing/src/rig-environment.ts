@@ -18,11 +18,15 @@ export interface RigPlan {
   /** Path of a kubeconfig. */
   readonly kubeconfig: string;
   readonly namespace: string;
+  readonly runnerTokenKey: string;
   /** Of the test, over everything here. */
   readonly extra: Readonly<Record<string, string>>;
 }
 
 export const runnerImage = 'registry.example.com/cloudscan/runner:test';
+
+/** As the chart sets it: without limits V8 lets garbage lie until the process has grown to twice its need. */
+const sweeperMemory = '--max-semi-space-size=2 --max-old-space-size=224';
 
 /** How the processes of a rig are told of each other. Holds nothing of the test's own environment but what finds programs. */
 export function rigEnvironment(name: AppName, opsPort: number, plan: RigPlan): Record<string, string> {
@@ -61,16 +65,21 @@ function ownOf(name: AppName, plan: RigPlan): Record<string, string> {
     case 'api-grpc':
       return databaseVariables(plan.database.config);
     case 'dispatcher':
+      return jobVariables(plan);
     case 'sweeper':
-      return {
-        ...databaseVariables(plan.database.config),
-        JOB_DISPATCHER: 'kubernetes',
-        KUBE_CONFIG: plan.kubeconfig,
-        KUBE_NAMESPACE: plan.namespace,
-        RUNNER_IMAGE: runnerImage,
-        RUNNER_TOKEN_KEY: randomBytes(32).toString('hex'),
-      };
+      return { ...jobVariables(plan), NODE_OPTIONS: sweeperMemory };
   }
+}
+
+function jobVariables({ database, kubeconfig, namespace, runnerTokenKey }: RigPlan): Record<string, string> {
+  return {
+    ...databaseVariables(database.config),
+    JOB_DISPATCHER: 'kubernetes',
+    KUBE_CONFIG: kubeconfig,
+    KUBE_NAMESPACE: namespace,
+    RUNNER_IMAGE: runnerImage,
+    RUNNER_TOKEN_KEY: runnerTokenKey,
+  };
 }
 
 function databaseVariables({ host, port, user, password, name }: DatabaseConfig): Record<string, string> {
