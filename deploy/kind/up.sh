@@ -19,6 +19,7 @@ api-grpc app apps/api-grpc
 api-http app apps/api-http
 dispatcher app apps/dispatcher
 sweeper app apps/sweeper
+cleaner app apps/cleaner
 runner local apps/runner
 IMAGES
 

@@ -62,7 +62,15 @@ test('the compose file is one', (t) => {
 });
 
 test('each process accepts its environment, and reads all of it', async (t) => {
-  t.deepEqual(ours.map(({ name }) => name).toSorted(), ['api-grpc', 'api-http', 'dispatcher', 'migrations', 'storage', 'sweeper']);
+  t.deepEqual(ours.map(({ name }) => name).toSorted(), [
+    'api-grpc',
+    'api-http',
+    'cleaner',
+    'dispatcher',
+    'migrations',
+    'storage',
+    'sweeper',
+  ]);
   for (const { name, build, environment } of ours) {
     const component = build.args.APP === 'migrations' ? 'migrate' : build.args.APP.replace('apps/', '');
     const { config, unread } = await readEnvironment(component, environmentOf({ environment }));

@@ -6,7 +6,7 @@ import type { Manifest } from './support/manifests.ts';
 import { addressesIn, readEnvironment } from './support/process-environment.ts';
 
 const withHelm = requires(test, 'helm');
-const processes = ['api-grpc', 'api-http', 'dispatcher', 'migrate', 'storage', 'sweeper'];
+const processes = ['api-grpc', 'api-http', 'cleaner', 'dispatcher', 'migrate', 'storage', 'sweeper'];
 /** Set in every pod by the kubelet. */
 const givenByKubernetes = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
 
@@ -78,6 +78,7 @@ withHelm('each process logs in as who it is', async (t) => {
     storage: user('storage'),
     'api-grpc': user('orchestrator'),
     'api-http': user('orchestrator'),
+    cleaner: user('orchestrator'),
     dispatcher: user('orchestrator'),
     sweeper: user('orchestrator'),
   });

@@ -19,7 +19,7 @@ const arrows = [
   'sweeper → storage:8082',
 ];
 const ownServers = [
-  ...['api-grpc', 'api-http', 'dispatcher', 'migrate', 'storage', 'sweeper'].map((caller) => `${caller} → postgresql:5432`),
+  ...['api-grpc', 'api-http', 'cleaner', 'dispatcher', 'migrate', 'storage', 'sweeper'].map((caller) => `${caller} → postgresql:5432`),
   ...['api-grpc', 'api-http', 'dispatcher', 'sweeper'].map((caller) => `${caller} → redis:6379`),
 ];
 

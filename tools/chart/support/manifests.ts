@@ -72,13 +72,13 @@ export interface Workload {
   readonly pod: PodTemplate;
 }
 
-const workloadKinds = ['Deployment', 'StatefulSet', 'Job'];
+const workloadKinds = ['CronJob', 'Deployment', 'StatefulSet', 'Job'];
 
 export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
   return manifests
     .filter(({ kind }) => workloadKinds.includes(kind))
     .map(({ kind, spec }) => {
-      const pod = spec!['template'] as PodTemplate;
+      const { template: pod } = (kind === 'CronJob' ? (spec!['jobTemplate'] as Manifest).spec! : spec!) as { template: PodTemplate };
       return { component: pod.metadata.labels['app.kubernetes.io/component']!, kind, pod };
     });
 }

@@ -67,6 +67,15 @@
 {{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
 {{- end }}
 
+{{- define "cloudscan.environment.cleaner" }}
+- { name: LOG_LEVEL, value: {{ .Values.logLevel | quote }} }
+- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | int64 | quote }} }
+{{- include "cloudscan.environment.database" (dict "root" . "login" "orchestrator") }}
+{{- range $name, $value := .Values.cleaner.env }}
+- { name: {{ $name }}, value: {{ include "cloudscan.text" $value }} }
+{{- end }}
+{{- end }}
+
 {{/* These ports know no authentication yet: the NetworkPolicies guard them. */}}
 {{- define "cloudscan.environment.unguarded" }}
 - { name: AUTH_MODE, value: disabled }
