@@ -186,7 +186,7 @@ export class JobPicture implements JobWatch {
   #dropStrangers(): void {
     const { lagMs = defaultLagMs } = this.#options.timing ?? {};
     for (const [jobName, since] of this.#strangers) {
-      if (this.#jobs.heardAt < since + lagMs) return;
+      if (!this.#jobs.hasCaughtUpWith(since, lagMs)) return;
       this.#drop(jobName);
     }
   }

@@ -73,6 +73,9 @@ export class Reflector<Raw, Kept extends Reflected> {
   #version: string | null = null;
   #listedAt = 0;
   #heardAt = performance.now();
+  /** When the current watch was opened, and when the last line of any came. */
+  #openedAt = 0;
+  #toldAt = 0;
   /** Failures in a row. */
   #failures = 0;
   #loop: Promise<void> | null = null;
@@ -110,9 +113,17 @@ export class Reflector<Raw, Kept extends Reflected> {
     this.#objects.delete(name);
   }
 
-  /** When the server last said anything, on the clock of `performance.now`. */
+  /** When the server last answered or said anything, on the clock of `performance.now`. */
   get heardAt(): number {
     return this.#heardAt;
+  }
+
+  /**
+   * Whether what the server had at `time`, of the same clock, has been told by now: a watch that had caught up by then, or for
+   * `lagMs` since it was opened, has gone on to tell something `lagMs` later.
+   */
+  hasCaughtUpWith(time: number, lagMs: number): boolean {
+    return this.#toldAt >= Math.max(time, this.#openedAt) + lagMs;
   }
 
   async #run(): Promise<void> {
@@ -174,17 +185,18 @@ export class Reflector<Raw, Kept extends Reflected> {
   /** One watch, to its end. */
   async #watch(): Promise<void> {
     const { watchMs, pauseMs } = this.#timing;
-    const openedAt = performance.now();
+    this.#openedAt = performance.now();
     const stream = this.#stream({
       ...{ watch: true, allowWatchBookmarks: true, timeoutSeconds: Math.ceil(watchMs / 1000) },
       resourceVersion: this.#version!,
     });
     for await (const line of readLines(stream, longestObject)) {
       this.#apply(parseEvent(line));
+      this.#toldAt = performance.now();
       this.#failures = 0;
     }
     // A server that opens watches only to close them is failing.
-    if (performance.now() - openedAt < pauseMs) await this.#pause(null);
+    if (performance.now() - this.#openedAt < pauseMs) await this.#pause(null);
   }
 
   /** An answer as it comes. Throws when nothing comes for a while. */
@@ -195,7 +207,9 @@ export class Reflector<Raw, Kept extends Reflected> {
     const timer = setTimeout(() => silence.abort(new Error(`nothing was heard of ${path} for ${silenceMs} ms`)), silenceMs);
     const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
     try {
-      for await (const chunk of await this.#client.stream({ method: 'GET', path, query: { labelSelector, ...query }, signal })) {
+      const answer = await this.#client.stream({ method: 'GET', path, query: { labelSelector, ...query }, signal });
+      this.#heardAt = performance.now();
+      for await (const chunk of answer) {
         timer.refresh();
         this.#heardAt = performance.now();
         yield chunk;
