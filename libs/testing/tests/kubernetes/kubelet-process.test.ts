@@ -111,6 +111,20 @@ test('gives a pod folders for its volumes, which end with it', async (t) => {
   await eventually(() => !existsSync(folder!), { what: 'the end of the volume' });
 });
 
+test('evicts a pod whose volume takes more than its limit', async (t) => {
+  const { pod } = await run(
+    {
+      command: ['sh', '-c', 'head -c 3000000 /dev/zero > "$WORK_DIR/big"; sleep 100'],
+      env: [{ name: 'WORK_DIR', value: '/work' }],
+      volumeMounts: [{ name: 'work', mountPath: '/work' }],
+    },
+    { volumes: [{ name: 'work', emptyDir: { sizeLimit: '2Mi' } }] },
+  );
+  t.is(pod.status!.reason, 'Evicted');
+  t.is(pod.status!.message, 'Usage of EmptyDir volume "work" exceeds the limit "2Mi". ');
+  t.is(conditionOf(pod, 'DisruptionTarget'), 'none');
+});
+
 test('projects ConfigMaps and fields into one volume, once they are there', async (t) => {
   const map = uniqueName('map');
   const sources = [

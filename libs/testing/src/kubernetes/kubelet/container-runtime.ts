@@ -1,4 +1,5 @@
 import type { Container, Pod } from './kubernetes-types.ts';
+import type { PodTermination } from './pod-status.ts';
 
 /** What a kubelet runs containers with. */
 export interface ContainerRuntime {
@@ -30,6 +31,8 @@ export interface ContainerEnd {
   /** `Completed` for exit code 0, otherwise `Error`, where nothing is said. */
   readonly reason?: string;
   readonly message?: string;
+  /** Set when it was ended for what its whole pod did; the pod then ends for it. */
+  readonly termination?: PodTermination;
 }
 
 /** Waiting reasons with which a container may yet start, as the kubelet and containerd spell them; a volume that is not there shows as `ContainerCreating`. */

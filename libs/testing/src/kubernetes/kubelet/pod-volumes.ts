@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fieldOf } from './container-environment.ts';
 import { ContainerRefusal } from './container-runtime.ts';
 import type { ClusterData } from './cluster-data.ts';
+import type { DiskLimit } from './process-container.ts';
 import type { Container, DataSource, Pod, Volume } from './kubernetes-types.ts';
 
 /**
@@ -21,7 +22,7 @@ export async function mountVolumes(
   const mounts = new Map<string, string>();
   for (const { name, mountPath, subPath = '' } of container.volumeMounts ?? []) {
     const volume = pod.spec.volumes?.find((candidate) => candidate.name === name);
-    const folder = join(podFolder, 'volumes', name);
+    const folder = volumeFolder(podFolder, name);
     await mkdir(join(folder, subPath), { recursive: true });
     const files = volume === undefined ? null : await filesOf(pod, volume, data);
     if (files === null) throw new ContainerRefusal('CreateContainerError', `volume "${name}" is of a kind that cannot be mounted here`);
@@ -32,6 +33,16 @@ export async function mountVolumes(
     mounts.set(mountPath, join(folder, subPath));
   }
   return mounts;
+}
+
+export function diskLimits(pod: Pod, podFolder: string): readonly DiskLimit[] {
+  return (pod.spec.volumes ?? []).flatMap(({ name, emptyDir }) =>
+    emptyDir?.sizeLimit === undefined ? [] : [{ volume: name, folder: volumeFolder(podFolder, name), sizeLimit: emptyDir.sizeLimit }],
+  );
+}
+
+function volumeFolder(podFolder: string, volume: string): string {
+  return join(podFolder, 'volumes', volume);
 }
 
 type Files = Readonly<Record<string, string>>;

@@ -110,7 +110,9 @@ export class PodWorker {
     this.#containers.set(container.name, running);
     if (this.#ending.signal.aborted) running.kill(this.#graceMs);
     this.#become(container, { running: { startedAt } });
-    this.#become(container, { terminated: this.#ended(await running.ended, startedAt) });
+    const end = await running.ended;
+    if (end.termination !== undefined) this.terminate(end.termination, 0);
+    this.#become(container, { terminated: this.#ended(end, startedAt) });
   }
 
   /** Null when it will never run. */

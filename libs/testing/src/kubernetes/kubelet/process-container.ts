@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { lstat, open, readdir } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signalGroup } from '@cloudscan/process';
+import { parseQuantity } from './container-environment.ts';
 import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerEnd, ContainerLog, RunningContainer } from './container-runtime.ts';
+import type { PodTermination } from './pod-status.ts';
 import { ProcessTree } from './process-tree.ts';
 
 export interface ProcessContainerSpec {
@@ -18,10 +21,21 @@ export interface ProcessContainerSpec {
   readonly logPath: string;
   /** Resident bytes above which all of it is killed; null for no limit. */
   readonly memoryBytes: number | null;
+  readonly disks: readonly DiskLimit[];
+}
+
+/** An emptyDir with a size limit. */
+export interface DiskLimit {
+  readonly volume: string;
+  readonly folder: string;
+  /** As the pod says it, such as `64Mi`. */
+  readonly sizeLimit: string;
 }
 
 /** Milliseconds between two looks at a container's processes. */
 const lookMs = 100;
+/** Milliseconds between two looks at its disks; a real kubelet takes ten seconds. */
+const diskLookMs = 1000;
 
 /** A container that is a process, the leader of a session of its own, with all that it starts. */
 export class ProcessContainer implements RunningContainer {
@@ -30,14 +44,17 @@ export class ProcessContainer implements RunningContainer {
   readonly #child: ChildProcess;
   readonly #tree: ProcessTree;
   readonly #memoryBytes: number;
+  readonly #disks: readonly DiskLimit[];
   readonly #over = new AbortController();
   #isOutOfMemory = false;
+  #overfull: DiskLimit | null = null;
   #force: NodeJS.Timeout | undefined;
 
-  private constructor(child: ChildProcess, { logPath, memoryBytes }: ProcessContainerSpec) {
+  private constructor(child: ChildProcess, { logPath, memoryBytes, disks }: ProcessContainerSpec) {
     this.#child = child;
     this.#tree = new ProcessTree(child.pid!);
     this.#memoryBytes = memoryBytes ?? Infinity;
+    this.#disks = disks;
     this.log = { read: (offset) => readFrom(logPath, offset) };
     this.ended = this.#untilEnd(once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>);
   }
@@ -68,18 +85,20 @@ export class ProcessContainer implements RunningContainer {
   }
 
   async #untilEnd(exit: Promise<[number | null, NodeJS.Signals | null]>): Promise<ContainerEnd> {
-    const watching = this.#watch();
+    const watching = Promise.all([this.#watchMemory(), this.#watchDisks()]);
     const [code, signal] = await exit;
     clearTimeout(this.#force);
     this.#over.abort();
     await watching;
     // The first process of a container takes all others with it.
     await this.#tree.kill();
+    if (signal === null) return { exitCode: code! };
     if (this.#isOutOfMemory) return { exitCode: 137, reason: 'OOMKilled' };
-    return { exitCode: code ?? 128 + constants.signals[signal!] };
+    if (this.#overfull !== null) return { exitCode: 137, termination: eviction(this.#overfull) };
+    return { exitCode: 128 + constants.signals[signal] };
   }
 
-  async #watch(): Promise<void> {
+  async #watchMemory(): Promise<void> {
     const { signal } = this.#over;
     while (!signal.aborted) {
       if (this.#tree.look() > this.#memoryBytes && !this.#isOutOfMemory) {
@@ -89,6 +108,32 @@ export class ProcessContainer implements RunningContainer {
       await delay(lookMs, undefined, { signal }).catch(() => undefined);
     }
   }
+
+  async #watchDisks(): Promise<void> {
+    const { signal } = this.#over;
+    while (!signal.aborted && this.#disks.length > 0) {
+      for (const disk of this.#disks) if ((await sizeOf(disk.folder)) > parseQuantity(disk.sizeLimit)) this.#overfull ??= disk;
+      if (this.#overfull !== null && !signal.aborted) signalGroup(this.#child.pid, 'SIGKILL');
+      await delay(diskLookMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Not for what the node lacks: such a pod is no victim, and no condition DisruptionTarget says that it is. */
+function eviction({ volume, sizeLimit }: DiskLimit): PodTermination {
+  const message = `Usage of EmptyDir volume "${volume}" exceeds the limit "${sizeLimit}". `;
+  return { reason: 'Evicted', message, isDisruption: false };
+}
+
+/** Bytes of all files below a folder; what goes away meanwhile counts nothing. */
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const sizes = entries.map(async (entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sizeOf(path);
+    return (await lstat(path).catch(() => null))?.size ?? 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 async function readFrom(path: string, offset: number): Promise<Buffer> {

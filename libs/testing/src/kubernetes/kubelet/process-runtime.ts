@@ -6,7 +6,7 @@ import { containerEnvironment, expand, parseQuantity } from './container-environ
 import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerRuntime, RunningContainer } from './container-runtime.ts';
 import type { Container, Pod } from './kubernetes-types.ts';
-import { mountVolumes } from './pod-volumes.ts';
+import { diskLimits, mountVolumes } from './pod-volumes.ts';
 import { ProcessContainer } from './process-container.ts';
 
 /** What a container image comes to on this machine. */
@@ -53,6 +53,7 @@ export class ProcessRuntime implements ContainerRuntime {
       ),
       logPath: join(this.#podFolder(pod), `${container.name}.log`),
       memoryBytes: limit === undefined ? null : parseQuantity(limit),
+      disks: diskLimits(pod, this.#podFolder(pod)),
     });
   }
 
