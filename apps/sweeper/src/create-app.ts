@@ -9,10 +9,11 @@ import type { JobDispatcher, StorageClient } from '@cloudscan/orchestration';
 import { OpsServer, PeriodicTask, Shutdown } from '@cloudscan/process';
 import type { Service } from '@cloudscan/process';
 import { PgBossQueue } from '@cloudscan/queue';
-import { createRepositories, PgLocalJobRepository } from '@cloudscan/repositories';
+import { createRepositories, PgCleanerRunRepository, PgLocalJobRepository } from '@cloudscan/repositories';
 import { GrpcStorageClient } from '@cloudscan/storage-client';
 import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
+import { CleanerMetrics } from './cleaner-metrics.ts';
 import type { SweeperConfig } from './config.ts';
 import { SweeperMetrics } from './metrics.ts';
 import { Sweeper } from './sweeper.ts';
@@ -89,6 +90,12 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
   const sweeping = every('sweep', config.sweepIntervalMs, (signal) => sweeper.sweepOnce(signal));
   const collecting = every('collect', config.collectIntervalMs, (signal) => sweeper.collectOnce(signal));
   const partitioning = every('partitions', dayMs, () => sweeper.partitionOnce());
+  const cleanerRuns = new PgCleanerRunRepository(database);
+  const cleanerMetrics = new CleanerMetrics(registry, {
+    read: () => cleanerRuns.statistics(ports.scope),
+    leads: () => lease.isHeld,
+    log,
+  });
   const ops = new OpsServer({
     ...config.ops,
     checks: [
@@ -97,7 +104,10 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
       // Told, but no reason not to be ready: the watch mends itself, and nobody else could do better.
       { name: 'jobs', required: false, check: async () => sweeper.checkWatch() },
     ],
-    metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    metrics: async () => {
+      await cleanerMetrics.observe();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   });
   return new App({
     ...{ log, database, caching, queue, storage, platform, lease, sweeper, ops },
