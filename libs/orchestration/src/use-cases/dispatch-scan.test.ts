@@ -67,6 +67,12 @@ test('a current attempt gets its Job, which is recorded', async (t) => {
   t.deepEqual(seen.records, [{ scanId: 'scan', attempt: 2, jobName: 'scan-scan-2', jobNamespace: 'local', at: now }]);
 });
 
+test('an attempt that was completed before its Job was recorded keeps the Job', async (t) => {
+  const { ports, seen } = world({ recorded: false, current: { ...scan, status: 'completed' } });
+  t.is((await dispatchScan(ports, message, { isLast: false })).kind, 'dispatched');
+  t.deepEqual(seen.deleted, []);
+});
+
 test('an attempt that is not current gets none', async (t) => {
   const { ports, seen } = world({ dispatchable: null });
   t.deepEqual(await dispatchScan(ports, message, { isLast: true }), { kind: 'stale' });

@@ -26,7 +26,7 @@ export const dispatchPatienceMs = 86_400_000;
  *   counted, but an attempt that nobody could start for a day is ended.
  */
 export async function dispatchScan(ports: SystemPorts, message: DispatchMessage, { isLast }: Delivery): Promise<DispatchOutcome> {
-  const { scope, system, jobs, clock } = ports;
+  const { scope, scans, system, jobs, clock } = ports;
   const { scanId, attempt } = message;
   const scan = await system.findDispatchable(scope, scanId, attempt);
   if (scan === null) return { kind: 'stale' };
@@ -42,8 +42,13 @@ export async function dispatchScan(ports: SystemPorts, message: DispatchMessage,
   }
   const at = clock.now();
   if (!(await system.recordJob(scope, { scanId, attempt, jobName: job.jobName, jobNamespace: job.namespace, at }))) {
-    await jobs.delete(job.jobName);
-    return { kind: 'withdrawn' };
+    const current = await scans.findById(scope, scanId);
+    // A run may be quicker than the record of its Job, which is kept to be looked at then, as any other.
+    const hasCompleted = current?.status === 'completed' && current.attempt === attempt;
+    if (!hasCompleted) {
+      await jobs.delete(job.jobName);
+      return { kind: 'withdrawn' };
+    }
   }
   return { kind: 'dispatched', jobName: job.jobName, waitedMs: Math.max(0, at.getTime() - (scan.admittedAt ?? at).getTime()) };
 }
