@@ -11,8 +11,9 @@ export interface CleanerRun {
   readonly scans: number;
   /** Of the removed scans, as they counted them. */
   readonly findings: number;
+  /** Transactions that looked for scans to remove. */
   readonly batches: number;
-  /** Milliseconds of the longest transaction. */
+  /** Milliseconds of the longest of them. */
   readonly longestBatchMs: number;
 }
 

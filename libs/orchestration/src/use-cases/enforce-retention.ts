@@ -16,23 +16,19 @@ export class RetentionTally {
   scans = 0;
   /** As the scans counted them. */
   findings = 0;
+  /** Transactions that looked for scans to remove. */
   batches = 0;
-  /** Milliseconds of the longest transaction. */
+  /** Milliseconds of the longest of them: how long a scan was locked at most. */
   longestBatchMs = 0;
 
-  async batch<T>(work: () => Promise<T>): Promise<T> {
+  async batch(work: () => Promise<EndedScans>): Promise<EndedScans> {
     const startedAt = performance.now();
-    try {
-      return await work();
-    } finally {
-      this.batches += 1;
-      this.longestBatchMs = Math.max(this.longestBatchMs, performance.now() - startedAt);
-    }
-  }
-
-  add({ scans, findings }: EndedScans): void {
-    this.scans += scans;
-    this.findings += findings;
+    const ended = await work();
+    this.scans += ended.scans;
+    this.findings += ended.findings;
+    this.batches += 1;
+    this.longestBatchMs = Math.max(this.longestBatchMs, performance.now() - startedAt);
+    return ended;
   }
 }
 
@@ -42,7 +38,7 @@ type RetentionPorts = Pick<SystemPorts, 'scope' | 'system' | 'clock'>;
  * Removes every scan that ended longer ago than scans are kept, oldest first, and then what its runs held. Each transaction is
  * short and whole, so that it may stop anywhere: the next call goes on. Any number may work at once.
  *
- * @throws AbortError once the transaction at work has ended
+ * @throws the reason of the signal, or an AbortError for it, once the transaction at work has ended
  */
 export async function enforceRetention(
   ports: RetentionPorts,
@@ -53,14 +49,13 @@ export async function enforceRetention(
   const { scope, system } = ports;
   const pause = (): Promise<void> => delay(policy.pauseMs, undefined, { signal });
   const collect = async (): Promise<void> => {
-    while ((await tally.batch(() => system.collectDiscarded(scope, policy.batchSize))) >= policy.batchSize) await pause();
+    while ((await system.collectDiscarded(scope, policy.batchSize)) >= policy.batchSize) await pause();
   };
   // What a run before this one left, where it was stopped.
   await collect();
   await forEachBatch(ports, policy, signal, async (command) => {
     await pause();
     const removed = await tally.batch(() => system.removeEnded(scope, command));
-    tally.add(removed);
     if (removed.scans > 0) await collect();
     return removed;
   });
@@ -69,11 +64,7 @@ export async function enforceRetention(
 /** What {@link enforceRetention} would remove now. */
 export async function previewRetention(ports: RetentionPorts, policy: RetentionPolicy, signal: AbortSignal): Promise<RetentionTally> {
   const tally = new RetentionTally();
-  await forEachBatch(ports, policy, signal, async (command) => {
-    const found = await tally.batch(() => ports.system.findEnded(ports.scope, command));
-    tally.add(found);
-    return found;
-  });
+  await forEachBatch(ports, policy, signal, (command) => tally.batch(() => ports.system.findEnded(ports.scope, command)));
   return tally;
 }
 
