@@ -1,8 +1,12 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
-import { archiveOf, ClusterRig, ScriptedCluster, statusOf } from '@cloudscan/system-testing';
-import type { AttemptScript, TestProject } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { statusOf } from '../src/scan-client.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import { archiveOf } from '../src/source-archive.ts';
+import type { AttemptScript } from '../src/attempt-script.ts';
+import type { TestProject } from '../src/scan-client.ts';
 
 /* Whatever state a scan is in, whatever dies meanwhile: it says cancelled, and nothing of it runs. */
 const file = testFile(test);

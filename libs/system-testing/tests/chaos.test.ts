@@ -2,8 +2,15 @@ import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
 import type { TestServer } from '@cloudscan/testing';
-import { ClusterRig, expectedEnd, Random, reasonOf, ScriptedCluster, statusOf, watchCaps } from '@cloudscan/system-testing';
-import type { AppProcess, AttemptScript, ExpectedEnd, ScanScript, TestProject } from '@cloudscan/system-testing';
+import { expectedEnd } from '../src/attempt-script.ts';
+import { watchCaps } from '../src/caps-watch.ts';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { Random } from '../src/random.ts';
+import { reasonOf, statusOf } from '../src/scan-client.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import type { AppProcess } from '../src/app-process.ts';
+import type { AttemptScript, ExpectedEnd, ScanScript } from '../src/attempt-script.ts';
+import type { TestProject } from '../src/scan-client.ts';
 import { setUpFaults } from './faults.ts';
 import { nothingIsLeft } from './leftovers.ts';
 
@@ -80,7 +87,7 @@ test.before(async () => {
 });
 
 test('scans end as they would undisturbed, once and within the caps, whatever dies meanwhile', async (t) => {
-  t.timeout(600_000);
+  t.timeout(900_000);
   t.log(`CHAOS_SEED=${seed}, ${scans} scans`);
   const random = new Random(seed);
   const plans = Array.from({ length: scans }, () => planScan(random));
@@ -91,11 +98,11 @@ test('scans end as they would undisturbed, once and within the caps, whatever di
   const startedAt = performance.now();
 
   const submitted = Promise.all([0, 1, 2, 3].map((lane) => submitAll(plans, projects, lane, 4)));
-  await eventually(async () => (await endedScans()) >= scans * 0.4, { timeoutMs: 240_000, intervalMs: 250, what: 'the middle' });
+  await eventually(async () => (await endedScans()) >= scans * 0.4, { timeoutMs: 400_000, intervalMs: 250, what: 'the middle' });
   await rig.database.stopServer();
   await rig.database.startServer();
   const outcomes = (await submitted).flat();
-  await eventually(async () => (await endedScans()) === scans, { timeoutMs: 240_000, intervalMs: 250, what: 'the end of all scans' });
+  await eventually(async () => (await endedScans()) === scans, { timeoutMs: 400_000, intervalMs: 250, what: 'the end of all scans' });
   const seconds = (performance.now() - startedAt) / 1000;
   const kills = await killer.stop();
   const hits = faults.clear();

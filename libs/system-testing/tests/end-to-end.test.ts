@@ -4,7 +4,11 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { storage } from '@cloudscan/contracts';
 import { eventually, ProcessKubelet, requires, testFile } from '@cloudscan/testing';
-import { archiveOf, ClusterRig, runnerImage, SimulatedCluster, statusOf } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { runnerImage } from '../src/rig-environment.ts';
+import { statusOf } from '../src/scan-client.ts';
+import { SimulatedCluster } from '../src/simulated-cluster.ts';
+import { archiveOf } from '../src/source-archive.ts';
 
 /* The whole way of a source, with the real runner and its real scanners in a pod. */
 const root = resolve(import.meta.dirname, '../../..');

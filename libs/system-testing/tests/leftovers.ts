@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { eventually } from '@cloudscan/testing';
-import type { ClusterRig, ScriptedCluster } from '@cloudscan/system-testing';
+import type { ClusterRig } from '../src/cluster-rig.ts';
+import type { ScriptedCluster } from '../src/scripted-cluster.ts';
 
 interface Named {
   readonly metadata: { readonly name: string };

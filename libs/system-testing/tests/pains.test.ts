@@ -1,7 +1,9 @@
 import test from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
-import { ClusterRig, ScriptedCluster, statusOf } from '@cloudscan/system-testing';
-import type { TestProject } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { statusOf } from '../src/scan-client.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import type { TestProject } from '../src/scan-client.ts';
 
 /* What users of comparable systems suffer from and no other test of this project shows; its README has the whole table. */
 const file = testFile(test);

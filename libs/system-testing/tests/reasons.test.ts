@@ -1,8 +1,11 @@
 import test from 'ava';
 import { testFile } from '@cloudscan/testing';
 import type { FailureReason } from '@cloudscan/domain';
-import { ClusterRig, reasonOf, ScriptedCluster, statusOf } from '@cloudscan/system-testing';
-import type { AttemptScript, TestProject } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { reasonOf, statusOf } from '../src/scan-client.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import type { AttemptScript } from '../src/attempt-script.ts';
+import type { TestProject } from '../src/scan-client.ts';
 
 /* Each way in which a run can fail reaches the user as a reason of its own, with what the platform saw of it. */
 const file = testFile(test);

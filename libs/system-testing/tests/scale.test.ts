@@ -1,6 +1,9 @@
 import test from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
-import { ClusterRig, memoryOf, RunSeeder, ScriptedCluster } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { memoryOf } from '../src/process-memory.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import { RunSeeder } from '../src/seed-runs.ts';
 
 /*
  * A sweeper beside ten thousand active Jobs, and after many have passed. SCALE_FINISHED makes it 50,000, as
@@ -25,7 +28,14 @@ test.before(async (t) => {
   rig = await ClusterRig.start(file, {
     kubeconfig: cluster.kubeconfigPath,
     namespace: cluster.namespace,
-    environment: { MAX_RUNNING_SCANS: '100000', JOB_BACKOFF_LIMIT: '0', JOB_TTL_SECONDS: '0', LOG_LEVEL: 'warn' },
+    environment: {
+      MAX_RUNNING_SCANS: '100000',
+      JOB_BACKOFF_LIMIT: '0',
+      JOB_TTL_SECONDS: '0',
+      LOG_LEVEL: 'warn',
+      // So that all of them fit on the one node.
+      RUNNER_LIMITS_MEMORY: '256Mi',
+    },
   });
   seeder = await RunSeeder.create(rig, cluster, await rig.client.makeProject());
   await rig.sweepers[0]!.kill();

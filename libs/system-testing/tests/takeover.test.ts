@@ -1,7 +1,10 @@
 import test from 'ava';
 import { eventually, testFile } from '@cloudscan/testing';
-import { ClusterRig, reasonOf, ScriptedCluster } from '@cloudscan/system-testing';
-import type { AppProcess, TestProject } from '@cloudscan/system-testing';
+import { ClusterRig } from '../src/cluster-rig.ts';
+import { reasonOf } from '../src/scan-client.ts';
+import { ScriptedCluster } from '../src/scripted-cluster.ts';
+import type { AppProcess } from '../src/app-process.ts';
+import type { TestProject } from '../src/scan-client.ts';
 
 /* One sweeper acts, another takes over within 15 s, and one that comes back late changes nothing. */
 const takeoverMs = 15_000;
