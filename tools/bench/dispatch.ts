@@ -12,7 +12,12 @@ const published = { oneController: 810 / 60, fiveShards: 2100 / 60 };
 /** Requests at a time of the bare client. */
 const bareLanes = 32;
 const foreverMs = 2 ** 40;
-const environment = { MAX_RUNNING_SCANS: '1000000', MAX_QUEUED_SCANS_PER_ORGANIZATION: '1000000', LOG_LEVEL: 'warn' };
+const environment = {
+  RUNNER_LIMITS_MEMORY: '256Mi',
+  MAX_RUNNING_SCANS: '1000000',
+  MAX_QUEUED_SCANS_PER_ORGANIZATION: '1000000',
+  LOG_LEVEL: 'warn',
+};
 
 /**
  * From StartScan to the Job, on a simulated cluster with a core to itself, whose pods all run and go on.

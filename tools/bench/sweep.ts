@@ -74,6 +74,7 @@ class SweepBench {
       ...{ kubeconfig: cluster.kubeconfigPath, namespace: cluster.namespace, launcher: measured },
       environment: {
         MAX_RUNNING_SCANS: '1000000',
+        RUNNER_LIMITS_MEMORY: '256Mi',
         JOB_BACKOFF_LIMIT: '0',
         JOB_TTL_SECONDS: '0',
         SWEEP_INTERVAL_SECONDS: '1',

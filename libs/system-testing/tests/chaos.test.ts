@@ -38,7 +38,8 @@ const lastingTrouble: readonly [AttemptScript, ...AttemptScript[]] = [
   { kind: 'exit', exitCode: 1 },
   { kind: 'exit', exitCode: 5 },
 ];
-/** A pod that is gone takes its story along when nobody watches at that moment; a new attempt it gets all the same. */
+/** A pod that is gone takes its story along when nobody watches at that moment; a new attempt it gets all the same. So does
+ *  one that cannot start, when the sweeper that stopped it dies before it has said why. */
 const trouble: readonly [AttemptScript, ...AttemptScript[]] = [...lastingTrouble, { kind: 'preempt' }, { kind: 'vanish' }];
 
 function planScan(random: Random): PlannedScan {
@@ -59,7 +60,7 @@ function drawScript(random: Random): ScanScript {
   if (draw < 0.95) return [{ kind: 'exit', exitCode: 3 }];
   if (draw < 0.97) return [{ kind: 'report', reason: 'source_invalid', message: 'the archive is broken' }];
   if (draw < 0.98) return [{ kind: 'no-image' }, completes];
-  if (draw < 0.985) return [{ kind: 'bad-config' }];
+  if (draw < 0.985) return [{ kind: 'bad-config' }, completes];
   return [{ kind: 'hang' }];
 }
 
