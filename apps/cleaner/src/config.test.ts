@@ -8,7 +8,7 @@ test('scans are kept for 90 days and go in batches of 500, unless it is told oth
   t.like(loadConfig(given, ['--dry-run']), { policy: { retentionMs: 30 * 86_400_000, batchSize: 50, pauseMs: 0 }, isDryRun: true });
 });
 
-test('what is wrong is named: a day is the least, and an argument is no typing error', (t) => {
+test('what is wrong is named, in the environment and on the command line', (t) => {
   const error = t.throws(() => loadConfig({ RETENTION_DAYS: '0', CLEANER_BATCH_SIZE: 'all' }), { instanceOf: ConfigError });
   t.regex(error.message, /RETENTION_DAYS is "0"/);
   t.regex(error.message, /CLEANER_BATCH_SIZE is "all"/);
