@@ -38,8 +38,10 @@ const lastingTrouble: readonly [AttemptScript, ...AttemptScript[]] = [
   { kind: 'exit', exitCode: 1 },
   { kind: 'exit', exitCode: 5 },
 ];
-/** A pod that is gone takes its story along when nobody watches at that moment; a new attempt it gets all the same. So does
- *  one that cannot start, when the sweeper that stopped it dies before it has said why. */
+/**
+ * A pod that is gone takes its story along when nobody watches at that moment, and so does one that could not start when the
+ * sweeper dies that has stopped it. A new attempt they get all the same.
+ */
 const trouble: readonly [AttemptScript, ...AttemptScript[]] = [...lastingTrouble, { kind: 'preempt' }, { kind: 'vanish' }];
 
 function planScan(random: Random): PlannedScan {
@@ -120,7 +122,7 @@ test('scans end as they would undisturbed, once and within the caps, whatever di
   t.log(`${seconds.toFixed(1)} s, ${(scans / seconds).toFixed(1)} scans/s, ${cluster.starts.length} runs`);
   t.log(`${kills} processes killed, ${hits} faults, PostgreSQL restarted`);
   t.log(
-    `most attempts ${watched.attempts.most} (${watched.attempts.samples} looks), most pods ${watched.pods.most} (${watched.pods.samples} looks)`,
+    `most attempts ${watched.attempts.most} (${watched.attempts.samples} looks), most pods ${watched.pods.most} (${watched.pods.samples} looks), ${watched.podsWithEnding.most} with those about to exit`,
   );
   t.log(`jobs_lost=${wrong.length} jobs_doubled=${doubled.length}`);
 
