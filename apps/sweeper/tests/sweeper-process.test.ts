@@ -65,7 +65,8 @@ test('sweepers that lose their database find it again, and one of them leads', a
   for (let count = 0; count < 2; count += 1) startProcess(t, environment);
   const [holder] = await eventually(async () => ((holders) => (holders.length > 0 ? holders : null))(await leaseHolders(fixture)), slowly);
   await fixture.database.cutConnections();
-  const scan = await fixture.scan();
+  // The connections of this process were cut as well.
+  const scan = await eventually(() => fixture.scan(), slowly);
   await fixture.start(scan, 'exit 3');
   await eventually(async () => (await fixture.find(scan.id)).status === 'failed', { ...slowly, what: 'the end of the scan' });
   const holders = await leaseHolders(fixture);

@@ -156,7 +156,8 @@ test('statements do not grow with the attempts that end, that are read, or that 
   };
   const costs = [];
   for (const size of [1, 60]) {
-    const scans = await Promise.all(Array.from({ length: size }, () => tenant.running()));
+    const scans: Scan[] = [];
+    for (let count = 0; count < size; count += 1) scans.push(await tenant.running());
     const ids = scans.map(({ id }) => id);
     await b.db.query('DELETE FROM pgboss.job');
     const read = await statementsOf(async () => t.is((await repositories.systemScans.activeAmong(system, ids)).length, size));
