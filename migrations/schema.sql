@@ -177,6 +177,23 @@ CREATE POLICY system ON findings FOR ALL TO cloudscan_system USING (true);
 GRANT INSERT, SELECT ON findings TO cloudscan_app;
 GRANT DELETE, SELECT ON findings TO cloudscan_system;
 
+CREATE TABLE held_places (
+  scan_id uuid NOT NULL,
+  attempt integer NOT NULL,
+  organization_id uuid NOT NULL,
+  ended_at timestamp with time zone NOT NULL,
+  CONSTRAINT held_places_pkey PRIMARY KEY (scan_id, attempt),
+  CONSTRAINT held_places_attempt_check CHECK ((attempt > 0))
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=200);
+CREATE INDEX held_places_by_end ON public.held_places USING btree (ended_at);
+CREATE INDEX held_places_by_organization ON public.held_places USING btree (organization_id, ended_at);
+ALTER TABLE held_places ENABLE ROW LEVEL SECURITY;
+ALTER TABLE held_places FORCE ROW LEVEL SECURITY;
+CREATE POLICY organization ON held_places FOR ALL TO cloudscan_app USING ((organization_id = current_organization()));
+CREATE POLICY system ON held_places FOR ALL TO cloudscan_system USING (true);
+GRANT INSERT, SELECT ON held_places TO cloudscan_app;
+GRANT DELETE, INSERT, SELECT ON held_places TO cloudscan_system;
+
 CREATE TABLE idempotency_keys (
   organization_id uuid NOT NULL,
   key text NOT NULL,

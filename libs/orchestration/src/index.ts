@@ -35,6 +35,7 @@ export type {
   EndedScansCommand,
   ExpirePendingCommand,
   ExpiredScan,
+  FreePlacesCommand,
   IdempotencyRecord,
   ListFindingsQuery,
   ListScansQuery,

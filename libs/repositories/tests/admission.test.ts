@@ -47,16 +47,35 @@ for (const [name, end] of Object.entries({
   deletion: (b: Bench, { scope }: Tenant, scan: Scan) =>
     b.scans.delete(scope, { scanId: scan.id, actor: 'user', limits: oneEach, at: new Date() }),
 })) {
-  test(`the ${name} of a running scan wakes the next in the same transaction`, async (t) => {
+  test(`the ${name} of a running scan wakes the next once nothing of it runs`, async (t) => {
     const b = await bench(t);
     const tenant = await b.tenant();
     const first = await tenant.start(await tenant.create(), oneEach);
     const second = await tenant.start(await tenant.create(), oneEach);
     await end(b, tenant, first);
+    t.is(await b.systemScans.admit(system, { limits: oneEach, at: new Date() }), 0);
+    t.deepEqual(await b.systemScans.heldPlaces(system, new Date(Date.now() + 1000), 10), [{ scanId: first.id, attempt: 1 }]);
+    t.is(await b.freePlaces(oneEach), 1);
     t.deepEqual(await admittedIds(b), [second.id]);
     t.is((await b.messages('dispatch', second.id)).length, 1);
   });
 }
+
+test('a place that nobody frees is given away after minutes, and one that is freed twice only once', async (t) => {
+  const b = await bench(t);
+  const tenant = await b.tenant();
+  const at = new Date();
+  const first = await tenant.start(await tenant.create(), oneEach);
+  const [second, third] = [await tenant.start(await tenant.create(), oneEach), await tenant.start(await tenant.create(), oneEach)];
+  await b.scans.cancel(tenant.scope, { scanId: first.id, actor: 'user', limits: oneEach, at });
+  t.is(await b.systemScans.admit(system, { limits: oneEach, at: new Date(at.getTime() + 299_000) }), 0);
+  t.is(await b.systemScans.admit(system, { limits: oneEach, at: new Date(at.getTime() + 301_000) }), 1);
+  t.deepEqual(await admittedIds(b), [second.id]);
+  const command = { attempts: [{ scanId: first.id, attempt: 1 }], limits: oneEach, at };
+  t.is(await b.systemScans.freePlaces(system, command), 1);
+  t.is(await b.systemScans.freePlaces(system, command), 0);
+  t.is((await b.scans.findById(system, third.id))!.admittedAt, null);
+});
 
 test('free places go by priority, then to who has the fewest running, then by age', async (t) => {
   const b = await bench(t);
@@ -148,7 +167,9 @@ test('the caps hold in every snapshot while scans of many organizations start an
       looks += 1;
       breaches.push(
         ...(await b.db.query<object>(
-          `SELECT organization_id, count(*) FROM scans WHERE admitted_at IS NOT NULL AND status IN ('queued', 'running')
+          `SELECT organization_id, count(*)
+           FROM (SELECT organization_id FROM scans WHERE admitted_at IS NOT NULL AND status IN ('queued', 'running')
+             UNION ALL SELECT organization_id FROM held_places) AS place
            GROUP BY ROLLUP (organization_id) HAVING count(*) > CASE WHEN grouping(organization_id) = 1 THEN 5 ELSE 2 END`,
         )),
       );
@@ -163,6 +184,7 @@ test('the caps hold in every snapshot while scans of many organizations start an
       if (round % 3 === 0) await b.scans.cancel(tenant.scope, { scanId: victim.id, actor: 'user', limits, at: new Date() });
       else if (round % 3 === 1) await b.scans.endAttempt(tenant.scope, ending(victim, { limits, maxAttempts: 10 }));
       else await b.scans.complete(tenant.scope, completion(victim, null, { limits }));
+      if (round % 2 === 0) await b.freePlaces(limits);
     }
   };
   await Promise.all([
@@ -173,6 +195,7 @@ test('the caps hold in every snapshot while scans of many organizations start an
   await watch;
   t.deepEqual(breaches, []);
   t.true(looks > 5);
+  await b.freePlaces(limits);
   await b.systemScans.admit(system, { limits, at: new Date() });
   const active = await b.db.query<{ scans: number }>('SELECT count(*)::integer AS scans FROM active_scans GROUP BY organization_id');
   const admissible = active.reduce((sum, { scans }) => sum + Math.min(2, scans), 0);

@@ -37,6 +37,7 @@ async function end(b: Bench, scanId: string, seconds: number, maxRunning = 0): P
   const scan = (await b.scans.findById(system, scanId))!;
   const result = await b.scans.endAttempt(system, ending(scan, { reason: 'tool_error', limits: places(maxRunning), at: at(seconds) }));
   if (result.kind !== 'applied') throw new Error(result.kind);
+  await b.freePlaces(places(maxRunning), at(seconds));
 }
 
 async function usedSeconds(b: Bench, { organization }: Tenant): Promise<number | undefined> {
@@ -200,7 +201,9 @@ test('the caps hold in every snapshot while eight workers start, end, cancel, de
     while (!isDone) {
       snapshots += 1;
       const rows = await b.db.query<{ organization: string | null; scans: number }>(
-        `SELECT organization_id AS organization, count(*)::integer AS scans FROM scans WHERE admitted_at IS NOT NULL AND status IN ('queued', 'running')
+        `SELECT organization_id AS organization, count(*)::integer AS scans
+         FROM (SELECT organization_id FROM scans WHERE admitted_at IS NOT NULL AND status IN ('queued', 'running')
+           UNION ALL SELECT organization_id FROM held_places) AS place
          GROUP BY ROLLUP (organization_id)`,
       );
       for (const { organization, scans } of rows) {
@@ -218,6 +221,7 @@ test('the caps hold in every snapshot while eight workers start, end, cancel, de
       const page = await b.scans.list(scope, { projectId: null, status: 'queued', pageSize: 20, pageToken: null });
       const scan = page.items[draw(page.items.length)];
       const now = new Date();
+      if (draw(3) === 0) await b.freePlaces(limits, now);
       const action = scan === undefined ? 0 : draw(8);
       if (action <= 2) await tenant.create({ start: true, limits, priority: draw(2) });
       else if (action === 3) await b.systemScans.admit(system, { limits, at: now });

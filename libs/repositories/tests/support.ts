@@ -5,6 +5,7 @@ import type { Finding, Organization, Project, Scan } from '@cloudscan/domain';
 import type {
   AddFindingsCommand,
   AdmissionLimits,
+  AttemptKey,
   CompleteScanCommand,
   CreateScanCommand,
   EndAttemptCommand,
@@ -29,6 +30,8 @@ export const noLimits: AdmissionLimits = {
 export interface Bench extends Repositories {
   readonly db: TestDatabase;
   tenant(overrides?: Partial<Organization>): Promise<Tenant>;
+  /** Frees the places of all attempts that have ended, as a sweeper does that has seen their Jobs end. */
+  freePlaces(limits: AdmissionLimits, at?: Date): Promise<number>;
   /** What was sent and not taken, of one queue. */
   messages(queue: string, scanId: string): Promise<readonly object[]>;
 }
@@ -60,6 +63,10 @@ export async function bench(t: Teardown, options: { readonly maxConnections?: nu
     ...repositories,
     db,
     tenant: (overrides) => tenant(repositories, overrides),
+    freePlaces: async (limits, at = new Date()) => {
+      const attempts = await db.query<AttemptKey>('SELECT scan_id AS "scanId", attempt FROM held_places');
+      return repositories.systemScans.freePlaces(system, { attempts, limits, at });
+    },
     messages: async (name, scanId) => {
       const rows = await db.query<{ data: object }>(
         `SELECT data FROM pgboss.job WHERE name = $1 AND data->>'scanId' = $2 ORDER BY (data->>'attempt')::integer`,

@@ -73,6 +73,10 @@ export interface SystemScanRepository {
   endAttempts(scope: SystemScope, command: EndAttemptsCommand): Promise<readonly TransitionResult[]>;
   /** Sends the dispatch jobs of those attempts again that are current and admitted; answers how many. */
   redispatch(scope: SystemScope, attempts: readonly AttemptKey[]): Promise<number>;
+  /** Attempts that ended before `before` and hold their place under the caps still, the oldest first; at most `limit`. */
+  heldPlaces(scope: SystemScope, before: Date, limit: number): Promise<readonly AttemptKey[]>;
+  /** Nothing of these attempts runs any more: frees the places that they hold, and admits who waits. Answers how many were held. */
+  freePlaces(scope: SystemScope, command: FreePlacesCommand): Promise<number>;
   /** Fails pending scans created before `before` with `source_missing` and hands their uploads to deletion. Answers their ids. */
   expirePending(scope: SystemScope, command: ExpirePendingCommand): Promise<readonly ExpiredScan[]>;
   /** Deletes up to `limit` rows of runs that no scan counts; answers how many went. */
@@ -292,6 +296,12 @@ export interface ActiveScan {
   readonly jobName: string | null;
   readonly startedAt: Date | null;
   readonly updatedAt: Date;
+}
+
+export interface FreePlacesCommand {
+  readonly attempts: readonly AttemptKey[];
+  readonly limits: AdmissionLimits;
+  readonly at: Date;
 }
 
 export interface ExpirePendingCommand {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { systemScope } from '@cloudscan/auth';
-import { DomainError, isRetryable, isTerminal, jobNameOf, noFindings, unavailable, uuidV7 } from '@cloudscan/domain';
+import { DomainError, isRetryable, isTerminal, jobNameOf, noFindings, parseJobName, unavailable, uuidV7 } from '@cloudscan/domain';
 import type { FailureReason, Scan } from '@cloudscan/domain';
 import type { JobStatus } from '../ports/job-dispatcher.ts';
 import type { ScanSignal } from '../ports/scan-events.ts';
@@ -57,6 +57,8 @@ class World {
   readonly calls: string[] = [];
   /** Called once both pictures are read. */
   onListed: () => void = () => undefined;
+  /** Since when attempts that have ended hold their places, by the names of their Jobs. */
+  readonly held = new Map<string, Date>();
   logs: (jobName: string) => Promise<string> = async () => '';
   /** Calls that fail, as `calls` names them. */
   readonly failing = new Map<string, Error>();
@@ -159,6 +161,11 @@ class World {
         endAttempts: async (_scope, command) => {
           this.#called(`endAttempts ${command.ends.length}`);
           return command.ends.map((end) => this.#end(end, command));
+        },
+        heldPlaces: async (_scope, before) => [...this.held].flatMap(([name, at]) => (at < before ? parseJobName(name)! : [])),
+        freePlaces: async (_scope, { attempts }) => {
+          const names = attempts.map(({ scanId, attempt }) => jobNameOf(scanId, attempt));
+          return names.filter((name) => this.held.delete(name)).length;
         },
         redispatch: async (_scope, attempts) => {
           this.redispatched.push(...attempts.map(({ scanId }) => scanId));
@@ -561,4 +568,26 @@ test('a pass that is aborted does nothing more', async (t) => {
   world.onListed = () => abort.abort();
   await t.throwsAsync(world.pass(0, abort.signal), { name: 'AbortError' });
   t.deepEqual(world.acts, []);
+});
+
+test('an attempt that has ended holds its place while its Job runs, and gives it away once that is over', async (t) => {
+  const world = new World();
+  const running = world.job(world.scan({ status: 'completed' }));
+  const gone = world.scan({ status: 'cancelled' });
+  const goneName = jobNameOf(gone.id, 1);
+  for (const name of [running.jobName, goneName]) world.held.set(name, start);
+  await world.hear([running.jobName, goneName]);
+  t.deepEqual([...world.held.keys()], [running.jobName]);
+  world.job(gone, { jobName: running.jobName, ...failed });
+  await world.hear([running.jobName]);
+  t.is(world.held.size, 0);
+});
+
+test('a place whose Job nobody has seen is held for the grace of a Job in the making', async (t) => {
+  const world = new World();
+  world.held.set(jobNameOf(world.scan({ status: 'cancelled' }).id, 1), start);
+  await world.pass(14_000);
+  t.is(world.held.size, 1);
+  await world.pass(2000);
+  t.is(world.held.size, 0);
 });

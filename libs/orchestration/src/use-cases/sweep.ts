@@ -80,6 +80,12 @@ export class Sweep {
       if (misfit.kind !== 'undispatched') again.set(misfit.jobName, graceLeft);
       else if (graceLeft === 0) undispatched.push(misfit);
     }
+    // One that is not seen may be in the making still.
+    const held = await system.heldPlaces(scope, new Date(now.getTime() - this.#policy.dispatchGraceMs), pageSize);
+    for (const { scanId, attempt } of held) {
+      const jobName = jobNameOf(scanId, attempt);
+      if (isOver(jobs.get(jobName)) && !again.has(jobName)) again.set(jobName, 0);
+    }
     const redispatched = await this.#redispatch(undispatched, now);
     const activeJobs = [...jobs.values()].filter((job) => !hasEnded(job)).length;
     return { activeScans: scans.length, jobs: jobs.size, activeJobs, redispatched, again };
@@ -106,9 +112,10 @@ export class Sweep {
   async #glance(jobNames: readonly string[], seen: Sightings, tally: Tally, signal: AbortSignal): Promise<readonly string[]> {
     const at = this.#ports.clock.now();
     const jobs = new Map(jobNames.flatMap((jobName) => (seen.get(jobName) ? [[jobName, seen.get(jobName)!] as const] : [])));
-    const due = await this.#due(jobNames, jobs, at, tally, signal);
+    const { due, unwanted } = await this.#compare(jobNames, jobs, at, tally, signal);
     const over = due.filter((misfit) => misfit.kind === 'stray' && mayRest(misfit.job));
     await new Mending(this.#ports, this.#stopped, tally, at).mend(over);
+    await this.#freePlaces(unwanted.filter((jobName) => isOver(jobs.get(jobName))));
     return due.filter((misfit) => !over.includes(misfit)).map(({ jobName }) => jobName);
   }
 
@@ -116,9 +123,10 @@ export class Sweep {
     if (jobNames.length === 0) return;
     const at = this.#ports.clock.now();
     const found = await this.#ports.jobs.find(jobNames);
-    const due = await this.#due(jobNames, found, at, tally, signal);
+    const { due, unwanted } = await this.#compare(jobNames, found, at, tally, signal);
     const undispatched = due.filter(({ kind }) => kind === 'undispatched');
     await new Mending(this.#ports, this.#stopped, tally, at).mend(due);
+    await this.#freePlaces(unwanted.filter((jobName) => isOver(found.get(jobName))));
     try {
       tally.redispatched += await this.#redispatch(undispatched, at);
     } catch (error) {
@@ -126,14 +134,17 @@ export class Sweep {
     }
   }
 
-  /** The misfits whose grace is over. Jobs were read first, scans are second: a Job is a stray only if nobody wants it after it was seen. */
-  async #due(
+  /**
+   * The misfits whose grace is over, and the Jobs that no scan waits for. Jobs were read first, scans are second: a Job is a
+   * stray only if nobody wants it after it was seen.
+   */
+  async #compare(
     jobNames: readonly string[],
     jobs: ReadonlyMap<string, JobStatus>,
     at: Date,
     tally: Tally,
     signal: AbortSignal,
-  ): Promise<readonly Misfit[]> {
+  ): Promise<{ readonly due: readonly Misfit[]; readonly unwanted: readonly string[] }> {
     const { scope, system } = this.#ports;
     const names = new Set(jobNames);
     const scans = await system.activeAmong(scope, [...new Set(jobNames.flatMap((name) => parseJobName(name)?.scanId ?? []))]);
@@ -141,11 +152,21 @@ export class Sweep {
     const wanted = scans.filter(({ id, attempt }) => names.has(jobNameOf(id, attempt)));
     const misfits = new Map(planSweep(wanted, jobs, at, this.#policy).map((misfit) => [misfit.jobName, misfit]));
     for (const jobName of names) if (!misfits.has(jobName)) this.#forget(jobName);
-    return [...misfits.values()].filter((misfit) => {
+    const due = [...misfits.values()].filter((misfit) => {
       const graceLeft = this.#graceLeft(misfit, at);
       if (graceLeft > 0) tally.again.set(misfit.jobName, graceLeft);
       return graceLeft === 0;
     });
+    const waitedFor = new Set(wanted.map(({ id, attempt }) => jobNameOf(id, attempt)));
+    return { due, unwanted: jobNames.filter((jobName) => !waitedFor.has(jobName)) };
+  }
+
+  /** An attempt that has ended gives its place to the next one when nothing of it runs. */
+  async #freePlaces(jobNames: readonly string[]): Promise<void> {
+    if (jobNames.length === 0) return;
+    const { scope, system, policy, clock } = this.#ports;
+    const attempts = jobNames.flatMap((jobName) => parseJobName(jobName) ?? []);
+    await system.freePlaces(scope, { attempts, limits: policy.limits, at: clock.now() });
   }
 
   /** The message that is sent has its grace too. */
@@ -176,4 +197,9 @@ export class Sweep {
     this.#since.set(misfit.jobName, { what, at: since });
     return Math.max(0, since + misfit.graceMs - now.getTime());
   }
+}
+
+/** Nothing of it runs, or will. */
+function isOver(job: JobStatus | undefined): boolean {
+  return job === undefined || hasEnded(job);
 }

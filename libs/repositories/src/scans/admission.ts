@@ -2,6 +2,7 @@ import type { Statement, Transaction } from '@cloudscan/database';
 import type { AdmissionLimits } from '@cloudscan/orchestration';
 import type { TransactionalJobs } from '../transactional-jobs.ts';
 import { lockAdmission } from './admission-lock.ts';
+import { isHeld } from './held-places.ts';
 import { runningOf, sharesUsed } from './usage.ts';
 
 /** Attempts that may have a Job from now on. */
@@ -28,21 +29,23 @@ export async function reachedQueueLimit(transaction: Transaction, organizationId
  * organization's line, so `shares + place` is what the organization will have used when its turn comes: sorting by it deals
  * the free places out one at a time.
  *
- * Plan: only active_scans, organizations and organization_usage are read. `waiting_organizations` jumps from organization to
+ * Plan: only active_scans, held_places, organizations and organization_usage are read. `waiting_organizations` jumps from organization to
  * organization on active_scans_waiting (a loose index scan), and each one's line is a short range of the same index: the cost
  * follows the organizations that wait, what they run and the free places, not the scans that wait, nor history.
  */
 const pickStatement: Statement = {
   name: 'pick-scans-to-admit',
   text: `WITH RECURSIVE room AS (
-      SELECT greatest($1 - count(*), 0)::integer AS places FROM active_scans WHERE admitted_at IS NOT NULL
+      SELECT greatest($1 - (SELECT count(*) FROM active_scans WHERE admitted_at IS NOT NULL)
+        - (SELECT count(*) FROM held_places WHERE ${isHeld('$3')}), 0)::integer AS places
     ), waiting_organizations (id) AS (
       (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL ORDER BY organization_id LIMIT 1)
       UNION ALL
       SELECT (SELECT organization_id FROM active_scans WHERE admitted_at IS NULL AND organization_id > previous.id ORDER BY organization_id LIMIT 1)
       FROM waiting_organizations previous WHERE previous.id IS NOT NULL AND (SELECT places FROM room) > 0
     ), lines AS (
-      SELECT waiting.id, running.scans AS running, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap,
+      SELECT waiting.id, coalesce(nullif(organizations.max_running_scans, 0), $2) AS cap,
+        running.scans + (SELECT count(*) FROM held_places WHERE organization_id = waiting.id AND ${isHeld('$3')}) AS taken,
         ${sharesUsed('$3', '$4')} AS shares
       FROM waiting_organizations waiting
       JOIN organizations ON organizations.id = waiting.id
@@ -54,7 +57,7 @@ const pickStatement: Statement = {
       SELECT scan_id, scan_created_at, priority, queued_at, row_number() OVER (ORDER BY priority DESC, queued_at, scan_id) AS place
       FROM active_scans WHERE organization_id = lines.id AND admitted_at IS NULL
       ORDER BY priority DESC, queued_at, scan_id
-      LIMIT least((SELECT places FROM room), greatest(lines.cap - lines.running, 0))
+      LIMIT least((SELECT places FROM room), greatest(lines.cap - lines.taken, 0))
     ) next
     ORDER BY next.priority DESC, lines.shares + next.place, next.queued_at, next.scan_id
     LIMIT (SELECT places FROM room)`,
@@ -89,7 +92,7 @@ interface AdmittedRow {
 
 /**
  * Admits as many waiting scans as the caps leave room for and sends a dispatch job for each. The caps are hard: an attempt
- * that was admitted and has not ended counts, in whatever snapshot. The transaction must work as the system.
+ * that was admitted and has not ended counts, in whatever snapshot, and so does one that has ended and may still run. The transaction must work as the system.
  */
 export async function admit(transaction: Transaction, jobs: TransactionalJobs, limits: AdmissionLimits, at: Date): Promise<Admitted> {
   await lockAdmission(transaction);

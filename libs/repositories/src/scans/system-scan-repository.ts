@@ -11,6 +11,7 @@ import type {
   EndedScansCommand,
   ExpirePendingCommand,
   ExpiredScan,
+  FreePlacesCommand,
   QueueStatistics,
   RecordJobCommand,
   SystemScanRepository,
@@ -22,6 +23,7 @@ import { admit } from './admission.ts';
 import type { Admitted } from './admission.ts';
 import { collectDiscardedRun } from './collect-discarded.ts';
 import { leftoversOf } from './follow-ups.ts';
+import { freePlaces, heldPlacesStatement } from './held-places.ts';
 import { deleteExpiredKeys } from './idempotency.ts';
 import { ensurePartitionsOf, missingPartitionsOf, partitionMonths } from './partitions.ts';
 import { findEnded, removeEnded } from './retention.ts';
@@ -179,6 +181,20 @@ export class PgSystemScanRepository implements SystemScanRepository {
         })),
       );
       return current.length;
+    });
+  }
+
+  async heldPlaces(scope: SystemScope, before: Date, limit: number): Promise<readonly AttemptKey[]> {
+    const { rows } = await this.#database.query<AttemptKey>(scope, heldPlacesStatement, [before, limit]);
+    return rows;
+  }
+
+  async freePlaces(scope: SystemScope, { attempts, limits, at }: FreePlacesCommand): Promise<number> {
+    if (attempts.length === 0) return 0;
+    return this.#database.transaction(scope, async (transaction) => {
+      const freed = await freePlaces(transaction, attempts);
+      if (freed > 0) await admit(transaction, this.#jobs, limits, at);
+      return freed;
     });
   }
 
