@@ -36,32 +36,25 @@ export class Peak {
 export interface CapsWatch {
   /** Admitted and not ended, each sample one snapshot of the database. */
   readonly attempts: Peak;
-  /** Of attempts that have not ended, neither over nor being ended; each sample one list of the cluster. */
+  /** Neither over nor being ended, whatever became of their attempts; each sample one list of the cluster. */
   readonly pods: Peak;
-  /** Those too whose runner has completed its scan, or whose scan was cancelled, a moment ago: they are about to exit. */
-  readonly podsWithEnding: Peak;
 }
 
 const intervalMs = 20;
 const scope = systemScope('caps-watch');
 const admitted = 'SELECT organization_id AS id, count(*)::int AS count FROM active_scans WHERE admitted_at IS NOT NULL GROUP BY 1';
-const current = `SELECT scan_id || '-' || attempt AS name FROM active_scans WHERE scan_id = ANY($1)`;
 const runners = 'app.kubernetes.io/component=runner';
 
 /** Looks again and again at what counts against the caps, until the test is over. */
 export async function watchCaps(t: Teardown, rig: ClusterRig, cluster: Cluster): Promise<CapsWatch> {
-  const caps = { attempts: new Peak(), pods: new Peak(), podsWithEnding: new Peak() };
+  const caps = { attempts: new Peak(), pods: new Peak() };
   await repeat(t, async () => {
     const { rows } = await rig.database.database.query<{ id: string; count: number }>(scope, admitted);
     caps.attempts.see(new Map(rows.map(({ id, count }) => [id, count])));
   });
   await repeat(t, async () => {
     const pods = await cluster.list<Pod>('pods', runners, 'status.phase!=Succeeded,status.phase!=Failed');
-    const open = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    const { rows } = await rig.database.database.query<{ name: string }>(scope, current, [open.map((pod) => labelOf(pod, 'scan-id'))]);
-    const wanted = new Set(rows.map(({ name }) => name));
-    caps.podsWithEnding.see(countByOrganization(open));
-    caps.pods.see(countByOrganization(open.filter((pod) => wanted.has(`${labelOf(pod, 'scan-id')}-${labelOf(pod, 'attempt')}`))));
+    caps.pods.see(countByOrganization(pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined)));
   });
   return caps;
 }

@@ -122,7 +122,7 @@ test('scans end as they would undisturbed, once and within the caps, whatever di
   t.log(`${seconds.toFixed(1)} s, ${(scans / seconds).toFixed(1)} scans/s, ${cluster.starts.length} runs`);
   t.log(`${kills} processes killed, ${hits} faults, PostgreSQL restarted`);
   t.log(
-    `most attempts ${watched.attempts.most} (${watched.attempts.samples} looks), most pods ${watched.pods.most} (${watched.pods.samples} looks), ${watched.podsWithEnding.most} with those about to exit`,
+    `most attempts ${watched.attempts.most} (${watched.attempts.samples} looks), most pods ${watched.pods.most} (${watched.pods.samples} looks)`,
   );
   t.log(`jobs_lost=${wrong.length} jobs_doubled=${doubled.length}`);
 
