@@ -26,7 +26,7 @@ export interface RigPlan {
 export const runnerImage = 'registry.example.com/cloudscan/runner:test';
 
 /** As the chart sets it: without limits V8 lets garbage lie until the process has grown to twice its need. */
-const sweeperMemory = '--max-semi-space-size=2 --max-old-space-size=224';
+const sweeperMemory = '--max-semi-space-size=2 --max-old-space-size=128';
 
 /** How the processes of a rig are told of each other. Holds nothing of the test's own environment but what finds programs. */
 export function rigEnvironment(name: AppName, opsPort: number, plan: RigPlan): Record<string, string> {
