@@ -99,9 +99,9 @@ test('waits for a Secret that is not there yet', async (t) => {
 
 test('gives a pod folders for its volumes, which end with it', async (t) => {
   const volumes = [{ name: 'work', emptyDir: {} }];
-  const volumeMounts = [{ name: 'work', mountPath: '/work' }];
-  const env = [{ name: 'WORK_DIR', value: '/work/results' }];
-  const command = ['sh', '-c', 'mkdir "$WORK_DIR" && cd "$WORK_DIR" && echo written > file && pwd && cat "$0"', '/work/results/file'];
+  const volumeMounts = [{ name: 'work', mountPath: '/scratch' }];
+  const env = [{ name: 'WORK_DIR', value: '/scratch/results' }];
+  const command = ['sh', '-c', 'mkdir "$WORK_DIR" && cd "$WORK_DIR" && echo written > file && pwd && cat "$0"', '/scratch/results/file'];
   const { pod, log } = await run({ command, env, volumeMounts }, { volumes });
   t.is(pod.status!.phase, 'Succeeded', log);
   const [folder, content] = log.split('\n');
@@ -115,8 +115,8 @@ test('evicts a pod whose volume takes more than its limit', async (t) => {
   const { pod } = await run(
     {
       command: ['sh', '-c', 'head -c 3000000 /dev/zero > "$WORK_DIR/big"; sleep 100'],
-      env: [{ name: 'WORK_DIR', value: '/work' }],
-      volumeMounts: [{ name: 'work', mountPath: '/work' }],
+      env: [{ name: 'WORK_DIR', value: '/scratch' }],
+      volumeMounts: [{ name: 'work', mountPath: '/scratch' }],
     },
     { volumes: [{ name: 'work', emptyDir: { sizeLimit: '2Mi' } }] },
   );
