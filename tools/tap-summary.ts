@@ -1,3 +1,9 @@
+export interface Totals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
 /** What a run of tests came to, and how to show one line of its TAP stream to a person. */
 export class TapSummary {
   readonly skipped: string[] = [];
@@ -15,7 +21,7 @@ export class TapSummary {
   }
 
   /** The stream's own totals, which also count tests that never ended; what was seen of it where it broke off. */
-  get counts(): { readonly passed: number; readonly failed: number; readonly skipped: number } {
+  get counts(): Totals {
     const isWhole = this.#footer.has('fail');
     return {
       passed: isWhole ? (this.#footer.get('pass') ?? 0) : this.#seenPassed,

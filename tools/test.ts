@@ -4,19 +4,47 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TapSummary } from './tap-summary.ts';
+import type { Totals } from './tap-summary.ts';
+import { isSameTest, testFilesOf } from './test-titles.ts';
 import { startTestServer } from './test-server.ts';
 
 /**
  * Runs all tests, or those of the files given, against one PostgreSQL: that of TEST_DATABASE_URL, or one that lives as long
- * as the run, of the version in the folder TEST_POSTGRES_BIN or the embedded one. The last line of the output holds the totals.
+ * as the run, of the version in the folder TEST_POSTGRES_BIN or the embedded one. Files that failed beside others are run once
+ * more, alone: a test of real processes may time out on a machine that is busy. The last line of the output holds the totals.
  */
 const root = join(import.meta.dirname, '..');
 /** Tests start what every system has, such as a shell, whatever the user's PATH is. */
 const systemPath = '/usr/local/bin:/usr/bin:/bin';
+/** Of a run with failures, so many files at most are run once more, alone: more than that is no matter of a busy machine. */
+const mostFilesAgain = 5;
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
 
+interface Run {
+  readonly summary: TapSummary;
+  readonly exitCode: number | null;
+}
+
 async function runTests(databaseUrl: string): Promise<number> {
-  const child = spawn(process.execPath, [ava, '--tap', ...process.argv.slice(2)], {
+  const all = await runAva(databaseUrl, process.argv.slice(2));
+  const { passed, failed, skipped } = all.summary.counts;
+  const files = testFilesOf(all.summary.failed, root);
+  if (all.exitCode === 0 || files.length === 0 || files.length > mostFilesAgain) {
+    // An exit code of its own tells of what no single test owns, such as no test at all.
+    return report(all.summary, { passed, skipped, failed: all.exitCode === 0 ? failed : Math.max(failed, 1) }, []);
+  }
+  process.stdout.write(`\nOnce more, alone: ${files.join(', ')}\n`);
+  const again = await runAva(databaseUrl, ['--serial', '--concurrency', '1', ...files]);
+  const ended = again.exitCode === 0 || again.summary.failed.length > 0;
+  const fails = (title: string): boolean =>
+    testFilesOf([title], root).length === 0 || again.summary.failed.some((shown) => isSameTest(title, shown));
+  const unsteady = ended ? all.summary.failed.filter((title) => !fails(title)) : [];
+  const totals = { passed: passed + unsteady.length, skipped, failed: Math.max(failed - unsteady.length, again.summary.failed.length) };
+  return report(all.summary, totals, unsteady);
+}
+
+async function runAva(databaseUrl: string, args: readonly string[]): Promise<Run> {
+  const child = spawn(process.execPath, [ava, '--tap', ...args], {
     cwd: root,
     env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${systemPath}`, TEST_DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -30,18 +58,21 @@ async function runTests(databaseUrl: string): Promise<number> {
   }
   const [exitCode] = await exit;
   stopForwarding();
-  printSummary(summary, exitCode);
-  return exitCode ?? 1;
+  return { summary, exitCode };
 }
 
-function printSummary(summary: TapSummary, exitCode: number | null): void {
-  const { passed, skipped } = summary.counts;
-  // An exit code of its own tells of what no single test owns, such as no test at all.
-  const failed = exitCode === 0 ? summary.counts.failed : Math.max(summary.counts.failed, 1);
+/** Answers the exit code. */
+function report(summary: TapSummary, totals: Totals, unsteady: readonly string[]): number {
+  const { passed, failed, skipped } = totals;
   if (passed + skipped + summary.failed.length === 0) process.stdout.write('\nNo test ran.\n');
-  printList('Failed', summary.failed);
+  printList('Failed beside the others, passed alone', unsteady);
+  printList(
+    'Failed',
+    summary.failed.filter((title) => !unsteady.includes(title)),
+  );
   printList('Skipped', summary.skipped);
   process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  return failed === 0 ? 0 : 1;
 }
 
 function printList(heading: string, titles: readonly string[]): void {

@@ -86,7 +86,8 @@ test('a runner knows its scan and nothing of the database; nobody else can read 
 
 test('the log is bounded, its tail redacted, and empty for a Job that is not there', async (t) => {
   const fixture = await localJobsFixture(t);
-  const script = 'i=0; while [ $i -lt 3000 ]; do echo "0123456789 line $i"; i=$((i+1)); done; while :; do echo password=hunter2hunter2; sleep 1; done';
+  const script =
+    'i=0; while [ $i -lt 3000 ]; do echo "0123456789 line $i"; i=$((i+1)); done; while :; do echo password=hunter2hunter2; sleep 1; done';
   const dispatcher = fixture.dispatcher(shell(script), { limits: { logBytes: 20_000, pollMs: 20 } });
   const { jobName } = await dispatcher.create(aJobSpec());
   await fixture.logHolds(dispatcher, jobName, 'password=');
