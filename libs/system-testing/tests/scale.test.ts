@@ -10,7 +10,7 @@ import { RunSeeder } from '../src/seed-runs.ts';
  * `npm run bench -- sweep` does, which takes some minutes more than a test should.
  */
 const active = 10_000;
-const finished = Number(process.env['SCALE_FINISHED'] ?? 2000);
+const finished = Number(process.env['SCALE_FINISHED'] ?? 1500);
 const limitMiB = 300;
 const growth = 1.1;
 /** Scans that are added at once. */
@@ -60,7 +60,7 @@ test.serial('what a sweeper needs does not grow with the Jobs that have passed',
   t.timeout(1_800_000);
   const [sweeper] = rig.sweepers;
   cluster.scriptOthers({ kind: 'end', exitCode: 3 });
-  await pass(1000);
+  await pass(2000);
   const before = memoryOf(sweeper!.pid).residentMiB;
   await pass(finished);
   const after = memoryOf(sweeper!.pid);
