@@ -29,9 +29,9 @@ export async function reachedQueueLimit(transaction: Transaction, organizationId
  * organization's line, so `shares + place` is what the organization will have used when its turn comes: sorting by it deals
  * the free places out one at a time.
  *
- * Plan: only active_scans, held_places, organizations and organization_usage are read. `waiting_organizations` jumps from organization to
- * organization on active_scans_waiting (a loose index scan), and each one's line is a short range of the same index: the cost
- * follows the organizations that wait, what they run and the free places, not the scans that wait, nor history.
+ * Plan: only active_scans, held_places, organizations and organization_usage are read. `waiting_organizations` jumps from
+ * organization to organization on active_scans_waiting (a loose index scan), and each one's line is a short range of the same
+ * index: the cost follows the organizations that wait, what they run and the free places, not the scans that wait, nor history.
  */
 const pickStatement: Statement = {
   name: 'pick-scans-to-admit',
@@ -92,7 +92,8 @@ interface AdmittedRow {
 
 /**
  * Admits as many waiting scans as the caps leave room for and sends a dispatch job for each. The caps are hard: an attempt
- * that was admitted and has not ended counts, in whatever snapshot, and so does one that has ended and may still run. The transaction must work as the system.
+ * that was admitted and has not ended counts, in whatever snapshot, and so does one that has ended and may still run. The
+ * transaction must work as the system.
  */
 export async function admit(transaction: Transaction, jobs: TransactionalJobs, limits: AdmissionLimits, at: Date): Promise<Admitted> {
   await lockAdmission(transaction);

@@ -14,22 +14,15 @@ export function isHeld(at: string): string {
 }
 
 const holdStatement: Statement = {
-  name: 'hold-places',
-  text: `INSERT INTO held_places (scan_id, attempt, organization_id, ended_at)
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[])
+  name: 'hold-place',
+  text: `INSERT INTO held_places (scan_id, attempt, organization_id, ended_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT DO NOTHING`,
 };
 
-/** Holds the places of attempts that end in this transaction, given as they were before: their Jobs may still run. */
-export async function holdPlaces(transaction: Transaction, ended: readonly Scan[], at: Date): Promise<void> {
-  const admitted = ended.filter(({ admittedAt }) => admittedAt !== null);
-  if (admitted.length === 0) return;
-  await transaction.query(holdStatement, [
-    admitted.map(({ id }) => id),
-    admitted.map(({ attempt }) => attempt),
-    admitted.map(({ organizationId }) => organizationId),
-    admitted.map(() => at),
-  ]);
+/** Holds the place of an attempt that ends in this transaction, given as it was before: its Job may still run. */
+export async function holdPlace(transaction: Transaction, ended: Scan, at: Date): Promise<void> {
+  if (ended.admittedAt === null) return;
+  await transaction.query(holdStatement, [ended.id, ended.attempt, ended.organizationId, at]);
 }
 
 const freeStatement: Statement = {

@@ -3,7 +3,7 @@ import type { Statement, Transaction } from '@cloudscan/database';
 import { isTerminal } from '@cloudscan/domain';
 import type { Scan } from '@cloudscan/domain';
 import { enterActive, isActive, leaveActive } from './active-scans.ts';
-import { holdPlaces } from './held-places.ts';
+import { holdPlace } from './held-places.ts';
 import { discardRuns } from './runs.ts';
 import { eventsJson, fixedColumns, mutableColumns, scanColumns, scanKey, toScan } from './scan-rows.ts';
 import type { ScanRow } from './scan-rows.ts';
@@ -89,13 +89,13 @@ export async function deleteScan(transaction: Transaction, scan: Scan, at: Date)
   await discardRuns(transaction, scan, null, at);
   await transaction.query(deleteStatement, [scan.id, scan.createdAt, scan.organizationId]);
   if (!isActive(scan)) return;
-  await holdPlaces(transaction, [scan], at);
+  await holdPlace(transaction, scan, at);
   await leaveActive(transaction, [scan]);
 }
 
 async function followActive(transaction: Transaction, before: Scan, after: Scan): Promise<void> {
   if (isActive(after) && after.attempt === before.attempt) return;
-  if (isActive(before)) await holdPlaces(transaction, [before], after.updatedAt);
+  if (isActive(before)) await holdPlace(transaction, before, after.updatedAt);
   if (isActive(after)) await enterActive(transaction, [after]);
   else if (isActive(before)) await leaveActive(transaction, [before]);
 }
