@@ -37,7 +37,9 @@ export class DomainError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: DomainErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message);
+    // Enumerable, so that whatever prints the whole error prints what was behind it.
+    if (options.cause !== undefined) this.cause = options.cause;
     this.name = 'DomainError';
     this.code = code;
     this.violations = options.violations ?? [];
