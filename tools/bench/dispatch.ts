@@ -5,7 +5,7 @@ import type { Cluster, TestProject } from '@cloudscan/system-testing';
 import { ClusterClient, eventually, ScriptedKubelet } from '@cloudscan/testing';
 import { describeMachine, figure } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
-import { BenchTeardown, divideCores, quantile } from './surroundings.ts';
+import { announce, BenchTeardown, divideCores, quantile } from './surroundings.ts';
 
 /** Argo Workflows, tuned: one controller, and five shards. Workflows per second. */
 const published = { oneController: 810 / 60, fiveShards: 2100 / 60 };
@@ -36,16 +36,19 @@ export async function benchDispatch(args: readonly string[]): Promise<BenchResul
     },
   });
   const figures: Record<string, Figure> = {};
+  announce('StartScan to Job');
   const latencies = await startToJob(Number(values.rate), Number(values.seconds));
   figures['StartScan to Job, p50'] = figure('ms', [quantile(latencies, 0.5)]);
   figures['StartScan to Job, p99'] = figure('ms', [quantile(latencies, 0.99)]);
+  announce('bare POST of Jobs');
   const ceiling = await bareJobs(Math.max(...numbers(values.queued)));
   figures['bare POST of Jobs'] = figure('Jobs/s', [ceiling]);
   const ratios: Record<string, number> = {};
   for (const queued of numbers(values.queued)) {
     for (const dispatchers of numbers(values.dispatchers)) {
-      const rate = await queuedToJobs(queued, dispatchers);
       const name = `${queued} queued, ${dispatchers} dispatcher${dispatchers === 1 ? '' : 's'}`;
+      announce(name);
+      const rate = await queuedToJobs(queued, dispatchers);
       figures[name] = figure('scans/s', [rate]);
       ratios[`${name} / bare POST`] = rate / ceiling;
       if (dispatchers === 1) ratios[`${name} / 810 a minute`] = rate / published.oneController;

@@ -32,6 +32,11 @@ export function divideCores(): Cores {
   return { measured: ['taskset', '-c', last === 1 ? '0' : `0-${last - 1}`], simulator: ['taskset', '-c', String(last)] };
 }
 
+/** Tells on standard error what is being measured: a case may take minutes. */
+export function announce(what: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${what} …\n`);
+}
+
 /** The value below which that share of the values lies. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ClusterRig, memoryOf, RunSeeder, startSimulatorProcess } from '@cloudscan/system-testing';
 import { eventually, ScriptedKubelet } from '@cloudscan/testing';
 import type { Pod, PodScript } from '@cloudscan/testing';
 import { describeMachine, figure } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
-import { BenchTeardown, divideCores, quantile } from './surroundings.ts';
+import { announce, BenchTeardown, divideCores, quantile } from './surroundings.ts';
 
 const foreverMs = 2 ** 40;
+/** Pods that end each second while their scans' ends are timed. */
+const endsPerSecond = 20;
 /** Passes that one figure is the mean of. */
 const passes = 5;
 /** Finished scans that are added at once. */
@@ -18,7 +21,7 @@ const batch = 500;
  * A sweeper beside many active Jobs, on a simulated cluster with a core to itself.
  *
  * `--active 100,1000,10000`: at each size the time and the statements of a pass and the memory of the process, and from the
- * ends of `--ends` (200) pods to the ends of their scans. Then `--finished` (50000) Jobs pass; 0 leaves that out.
+ * ends of `--ends` (200) pods, 20 a second, to the ends of their scans. Then `--finished` (50000) Jobs pass; 0 leaves that out.
  */
 export async function benchSweep(args: readonly string[]): Promise<BenchResult> {
   const { values } = parseArgs({
@@ -34,6 +37,7 @@ export async function benchSweep(args: readonly string[]): Promise<BenchResult> 
   const figures: Record<string, Figure> = {};
   const ratios: Record<string, number> = {};
   for (const active of values.active.split(',').map(Number)) {
+    announce(`a sweeper beside ${active} active Jobs`);
     await bench.growTo(active);
     const { seconds, statements } = await bench.measurePasses();
     const lags = await bench.measureEnds(Number(values.ends));
@@ -46,7 +50,10 @@ export async function benchSweep(args: readonly string[]): Promise<BenchResult> 
   const finished = Number(values.finished);
   if (finished > 0) {
     const before = bench.residentMiB;
-    for (let left = finished; left > 0; left -= batch) await bench.measureEnds(Math.min(left, batch));
+    for (let left = finished; left > 0; left -= batch) {
+      if (left % 5000 === 0) announce(`${left} of ${finished} Jobs that finish`);
+      await bench.pass(Math.min(left, batch));
+    }
     figures[`RSS after ${finished} finished`] = figure('MiB', [bench.residentMiB]);
     ratios[`RSS after ${finished} finished / before`] = bench.residentMiB / before;
   }
@@ -57,9 +64,11 @@ class SweepBench {
   readonly #rig: ClusterRig;
   readonly #seeder: RunSeeder;
   /** What becomes of the pods of scans that are added from now on. */
-  #endsAtOnce = false;
+  #pods: 'stay' | 'end when told' | 'end at once' = 'stay';
   #active = 1;
   readonly #running = new Set<string>();
+  /** Ends the pod of a scan. */
+  readonly #ends = new Map<string, () => void>();
   readonly #endedAt = new Map<string, number>();
 
   private constructor(rig: ClusterRig, seeder: RunSeeder) {
@@ -94,15 +103,15 @@ class SweepBench {
 
   script(pod: Pod): PodScript {
     const scanId = pod.metadata.labels?.['cloudscan.io/scan-id'] ?? '';
-    if (!this.#endsAtOnce) {
-      this.#running.add(scanId);
-      return { run: foreverMs };
+    switch (this.#pods) {
+      case 'stay':
+        this.#running.add(scanId);
+        return { run: foreverMs };
+      case 'end when told':
+        return { run: () => this.#untilTold(scanId) };
+      case 'end at once':
+        return { run: async () => ({ exitCode: 3 }) };
     }
-    const end = async () => {
-      this.#endedAt.set(scanId, Date.now());
-      return { exitCode: 3 };
-    };
-    return { run: end };
   }
 
   async growTo(active: number): Promise<void> {
@@ -126,18 +135,47 @@ class SweepBench {
 
   /** Milliseconds from the end of each pod to that of its scan. */
   async measureEnds(count: number): Promise<readonly number[]> {
-    this.#endsAtOnce = true;
+    this.#pods = 'end when told';
     const ids = await this.#seeder.add(count);
+    await eventually(() => ids.every((id) => this.#ends.has(id)), { timeoutMs: 300_000, intervalMs: 100, what: 'the pods' });
+    await this.#afterPasses(1);
+    const begin = performance.now();
+    for (const [index, id] of ids.entries()) {
+      await delay(Math.max(0, begin + (index * 1000) / endsPerSecond - performance.now()));
+      this.#ends.get(id)!();
+    }
+    const endOf = await this.#scanEnds(ids);
+    const lags = ids.map((id) => endOf.get(id)! - this.#endedAt.get(id)!);
+    this.#pods = 'stay';
+    this.#ends.clear();
+    this.#endedAt.clear();
+    return lags;
+  }
+
+  /** Lets so many scans begin and end. */
+  async pass(count: number): Promise<void> {
+    this.#pods = 'end at once';
+    await this.#scanEnds(await this.#seeder.add(count));
+    this.#pods = 'stay';
+  }
+
+  async #untilTold(scanId: string): Promise<{ readonly exitCode: number }> {
+    await new Promise<void>((resolve) => this.#ends.set(scanId, resolve));
+    this.#endedAt.set(scanId, Date.now());
+    return { exitCode: 3 };
+  }
+
+  /** When each scan was over, in milliseconds since 1970. */
+  async #scanEnds(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const ended = `SELECT id, extract(epoch FROM completed_at) * 1000 AS at FROM scans WHERE id = ANY($1) AND completed_at IS NOT NULL`;
     const rows = await eventually(
       async () => {
         const found = await this.#rig.database.query<{ id: string; at: string }>(ended, [ids]);
-        return found.length === count ? found : null;
+        return found.length === ids.length ? found : null;
       },
       { timeoutMs: 600_000, intervalMs: 100, what: 'the end of the scans' },
     );
-    this.#endsAtOnce = false;
-    return rows.map(({ id, at }) => Number(at) - this.#endedAt.get(id)!);
+    return new Map(rows.map(({ id, at }) => [id, Number(at)]));
   }
 
   async #afterPasses(count: number): Promise<void> {

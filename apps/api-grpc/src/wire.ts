@@ -9,7 +9,7 @@ import {
   toolRunToWire,
   toolStatusOnWire,
 } from '@cloudscan/grpc';
-import { totalOf } from '@cloudscan/domain';
+import { hasToolFailed, totalOf } from '@cloudscan/domain';
 import type { FailureEvidence, Organization, Project, Scan, ScanEvent } from '@cloudscan/domain';
 import type { GivenFinding, GivenToolRun, ScanView } from '@cloudscan/orchestration';
 
@@ -46,6 +46,7 @@ export function scanViewToWire({ scan, queuePosition }: ScanView): wire.Scan {
     priority: scan.priority,
     jobName: scan.jobName ?? '',
     failureEvidence: scan.failureEvidence === null ? undefined : evidenceToWire(scan.failureEvidence),
+    partial: scan.status === 'completed' && scan.tools.some(hasToolFailed),
   };
 }
 
@@ -98,6 +99,7 @@ export function findingFromWire(finding: wire.Finding): GivenFinding {
     packageVersion: finding.packageVersion,
     fixedVersion: finding.fixedVersion,
     license: finding.license,
+    licenseCategory: finding.licenseCategory,
     remediation: finding.remediation,
     references: finding.references,
     rawOutput: finding.rawOutput,
@@ -116,6 +118,7 @@ export function toolRunFromWire(run: wire.ToolRun): GivenToolRun {
     exitCode: run.exitCode,
     errorMessage: run.errorMessage,
     rulesVersion: run.rulesVersion,
+    evidence: run.evidence,
   };
 }
 

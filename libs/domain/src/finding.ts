@@ -29,6 +29,8 @@ export interface FindingDraft {
   readonly fixedVersion: string;
   /** An SPDX expression. */
   readonly license: string;
+  /** What the licence asks for, for example `weak-copyleft`. */
+  readonly licenseCategory: string;
   readonly remediation: string;
   readonly references: readonly string[];
   /** The tool's own record as JSON, capped at 16 KiB. */

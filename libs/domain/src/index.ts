@@ -7,7 +7,7 @@ export type { FailureEvidence, FailureReason } from './failure.ts';
 export type { Finding, FindingDraft } from './finding.ts';
 export { formatUuid, isUuid, uuidV7, uuidV7Time } from './ids.ts';
 export type { Organization, Project } from './organization.ts';
-export { jobNameOf, parseJobName, scanTypes, toolStatuses } from './scan.ts';
+export { hasToolFailed, jobNameOf, parseJobName, scanTypes, toolStatuses } from './scan.ts';
 export type { Progress, Scan, ScanSource, ScanType, ToolRun, ToolStatus } from './scan.ts';
 export type { ScanEvent } from './scan-event.ts';
 export { canTransition, isTerminal, scanStatuses, scanTransitions, statesBefore } from './scan-status.ts';

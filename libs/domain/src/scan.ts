@@ -22,9 +22,14 @@ export interface Progress {
   readonly message: string;
 }
 
-export const toolStatuses = ['succeeded', 'failed', 'timed_out', 'skipped'] as const;
-/** `skipped`: the source holds nothing that the tool reads. */
+export const toolStatuses = ['succeeded', 'failed', 'timed_out', 'skipped', 'out_of_memory', 'killed'] as const;
+/** `skipped`: the source holds nothing that the tool reads. `killed`: a signal ended it that nobody here sent. */
 export type ToolStatus = (typeof toolStatuses)[number];
+
+/** Whether a tool has not looked at everything that it should have looked at. */
+export function hasToolFailed({ status }: Pick<ToolRun, 'status'>): boolean {
+  return status !== 'succeeded' && status !== 'skipped';
+}
 
 /** What one scanner did in one run. */
 export interface ToolRun {
@@ -39,6 +44,8 @@ export interface ToolRun {
   readonly errorMessage: string;
   /** The version of the rules or of the advisory database. */
   readonly rulesVersion: string;
+  /** The end of what a tool that failed said of itself, at most 4 KiB, secrets redacted; empty when it did not fail. */
+  readonly evidence: string;
 }
 
 export interface Scan {

@@ -74,6 +74,8 @@ export const toolStatusOnWire: WireEnum<ToolStatus, wire.ToolStatus> = wireEnum(
   failed: wire.ToolStatus.TOOL_STATUS_FAILED,
   timed_out: wire.ToolStatus.TOOL_STATUS_TIMED_OUT,
   skipped: wire.ToolStatus.TOOL_STATUS_SKIPPED,
+  out_of_memory: wire.ToolStatus.TOOL_STATUS_OUT_OF_MEMORY,
+  killed: wire.ToolStatus.TOOL_STATUS_KILLED,
 });
 
 export const artifactTypeOnWire: WireEnum<ArtifactType, storage.ArtifactType> = wireEnum({
@@ -118,6 +120,7 @@ export function findingDraftToWire(draft: FindingDraft): wire.Finding {
     packageVersion: draft.packageVersion,
     fixedVersion: draft.fixedVersion,
     license: draft.license,
+    licenseCategory: draft.licenseCategory,
     remediation: draft.remediation,
     rawOutput: draft.rawOutput,
     fingerprint: draft.fingerprint,
@@ -139,6 +142,7 @@ export function toolRunToWire(run: ToolRun): wire.ToolRun {
     exitCode: run.exitCode,
     errorMessage: run.errorMessage,
     rulesVersion: run.rulesVersion,
+    evidence: run.evidence,
   };
 }
 

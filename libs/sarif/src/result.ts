@@ -46,6 +46,7 @@ export function toResult(finding: FindingDraft, ruleIndex: number): Result {
       packageVersion: finding.packageVersion,
       fixedVersion: finding.fixedVersion,
       license: finding.license,
+      licenseCategory: finding.licenseCategory,
       remediation: finding.remediation,
       references: finding.references,
     }),

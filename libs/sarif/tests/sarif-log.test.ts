@@ -50,6 +50,7 @@ function finding(overrides: Partial<FindingDraft> = {}): FindingDraft {
     packageVersion: '',
     fixedVersion: '',
     license: '',
+    licenseCategory: '',
     remediation: 'Parse the input instead.',
     references: ['https://cwe.mitre.org/data/definitions/95.html'],
     rawOutput: '',

@@ -51,4 +51,6 @@ export interface ScannerOutcome {
   readonly durationMs: number;
   /** One sentence that says what to do; empty when nothing went wrong. */
   readonly errorMessage: string;
+  /** The end of what a tool that failed said of itself, at most 4 KiB, secrets redacted; empty when it did not fail. */
+  readonly evidence: string;
 }

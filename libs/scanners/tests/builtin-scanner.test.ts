@@ -128,14 +128,15 @@ test('an abort ends the tool and leaves no process', async (t) => {
 test('a full heap is told apart from a crash', async (t) => {
   const { context } = await contextFor(t);
   const outcome = await scannerThat({ kind: 'fill_heap' }, 32).scan(context);
-  t.is(outcome.status, 'failed');
+  t.is(outcome.status, 'out_of_memory');
   t.regex(outcome.errorMessage, /ran out of its 32 MiB of memory/);
+  t.regex(outcome.evidence, /heap out of memory/);
 });
 
 test('memory outside of the JavaScript heap counts too', async (t) => {
   const { context } = await contextFor(t);
   const outcome = await scannerThat({ kind: 'fill_native_memory' }, 32).scan(context);
-  t.is(outcome.status, 'failed');
+  t.is(outcome.status, 'out_of_memory');
   t.regex(outcome.errorMessage, /ran out of its 544 MiB of memory/);
 });
 
@@ -160,7 +161,7 @@ async function eventually(condition: () => boolean): Promise<void> {
 test('SIGKILL from outside is reported as a likely lack of memory', async (t) => {
   const { context } = await contextFor(t);
   const outcome = await scannerThat({ kind: 'kill_itself' }).scan(context);
-  t.like(outcome, { status: 'failed', exitCode: -1 });
+  t.like(outcome, { status: 'killed', exitCode: -1 });
   t.regex(outcome.errorMessage, /SIGKILL/);
 });
 

@@ -18,7 +18,7 @@ const factory: ExternalScannerFactory = {
       const { exitCode, stdout } = await runProcess(executable, ['--version'], { env: {}, timeoutMs: 5000 });
       return exitCode === 0 ? { version: stdout.trim(), rulesVersion: '' } : { problem: 'fake-sast is broken' };
     },
-    scan: async () => ({ status: 'succeeded', exitCode: 0, findingsCount: 0, durationMs: 0, errorMessage: '' }),
+    scan: async () => ({ status: 'succeeded', exitCode: 0, findingsCount: 0, durationMs: 0, errorMessage: '', evidence: '' }),
   }),
 };
 

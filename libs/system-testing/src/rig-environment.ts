@@ -67,7 +67,7 @@ function ownOf(name: AppName, plan: RigPlan): Record<string, string> {
     case 'dispatcher':
       return jobVariables(plan);
     case 'sweeper':
-      return { ...jobVariables(plan), NODE_OPTIONS: sweeperMemory };
+      return { ...jobVariables(plan), NODE_OPTIONS: sweeperMemory, MALLOC_ARENA_MAX: '2' };
   }
 }
 

@@ -88,6 +88,7 @@ export function aFindingDraft(overrides: Partial<FindingDraft> = {}): FindingDra
     packageVersion: '',
     fixedVersion: '',
     license: '',
+    licenseCategory: '',
     remediation: 'Pass the value as a parameter.',
     references: ['https://cwe.mitre.org/data/definitions/89.html'],
     rawOutput: '{}',
@@ -107,6 +108,7 @@ export function aToolRun(overrides: Partial<ToolRun> = {}): ToolRun {
     exitCode: 0,
     errorMessage: '',
     rulesVersion: '1',
+    evidence: '',
     ...overrides,
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Environment } from '@cloudscan/config';
 import type { scan as wire } from '@cloudscan/contracts';
-import { isAtLeast, isTerminal, severities } from '@cloudscan/domain';
+import { hasToolFailed, isAtLeast, isTerminal, severities } from '@cloudscan/domain';
 import type { ScanType, Severity } from '@cloudscan/domain';
 import { toolStatusOnWire } from '@cloudscan/grpc';
 import { request } from 'undici';
@@ -167,7 +167,7 @@ function hasResult(scan: wire.Scan, format: OutputFormat): boolean {
 
 function hasFailed(tool: wire.ToolRun): boolean {
   const status = toolStatusOnWire.fromWire(tool.status);
-  return status === 'failed' || status === 'timed_out';
+  return status !== null && status !== undefined && hasToolFailed({ status });
 }
 
 /** Whether a finding stands at or above the threshold. */

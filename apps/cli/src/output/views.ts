@@ -51,6 +51,7 @@ export function toolView(tool: wire.ToolRun) {
     findings_count: tool.findingsCount,
     exit_code: tool.exitCode,
     error_message: tool.errorMessage || null,
+    evidence: tool.evidence || null,
   };
 }
 
@@ -76,6 +77,7 @@ export function findingView(finding: wire.Finding) {
     package_version: finding.packageVersion || null,
     fixed_version: finding.fixedVersion || null,
     license: finding.license || null,
+    license_category: finding.licenseCategory || null,
     remediation: finding.remediation || null,
     references: finding.references,
     tool_name: finding.toolName,

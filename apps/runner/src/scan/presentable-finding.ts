@@ -16,6 +16,7 @@ const maxLengths = {
   packageVersion: 200,
   fixedVersion: 500,
   license: 1000,
+  licenseCategory: 100,
   remediation: 8000,
 } as const satisfies Partial<Record<keyof FindingDraft, number>>;
 

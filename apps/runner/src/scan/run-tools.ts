@@ -58,7 +58,7 @@ async function runTool(
     errorMessage: outcome.errorMessage,
   });
   board.set(scanner, 1);
-  const { status, findingsCount, durationMs, exitCode, errorMessage } = outcome;
+  const { status, findingsCount, durationMs, exitCode, errorMessage, evidence } = outcome;
   options.log.info({ tool: name, status, findingsCount, durationMs, exitCode, errorMessage }, 'a tool has ended');
   const { version, rulesVersion } = versionOf(probed);
   return {
@@ -71,6 +71,7 @@ async function runTool(
     durationMs,
     exitCode,
     errorMessage,
+    evidence,
   };
 }
 
@@ -100,7 +101,7 @@ function versionOf(probed: ScannerVersion | ScannerProblem): ScannerVersion {
 }
 
 function cannotRun(errorMessage: string): ScannerOutcome {
-  return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage };
+  return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage, evidence: '' };
 }
 
 function throwIfNoneWorked(tools: readonly ToolRun[]): void {

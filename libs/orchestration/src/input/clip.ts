@@ -11,6 +11,18 @@ export function clip(text: string, max: number): string {
   return `${isHighSurrogate(cut.charCodeAt(cut.length - 1)) ? cut.slice(0, -1) : cut}…`;
 }
 
+/** Like {@link clip}, but keeps the end: of a log the last lines say what went wrong. */
+export function clipStart(text: string, max: number): string {
+  const clean = text.replaceAll('\0', '\uFFFD');
+  if (clean.length <= max) return clean;
+  const cut = clean.slice(clean.length - max + 1);
+  return `…${isLowSurrogate(cut.charCodeAt(0)) ? cut.slice(1) : cut}`;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }

@@ -27,6 +27,7 @@ const given: GivenFinding = {
   packageVersion: '',
   fixedVersion: '',
   license: '',
+  licenseCategory: '',
   remediation: '',
   references: [],
   rawOutput: '',

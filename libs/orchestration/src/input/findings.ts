@@ -28,6 +28,7 @@ const names = {
   packageVersion: ['package_version', 200],
   fixedVersion: ['fixed_version', 500],
   license: ['license', 1000],
+  licenseCategory: ['license_category', 100],
 } as const;
 const positions = {
   startLine: 'line_number',

@@ -1,6 +1,6 @@
 import { scanTypes, toolStatuses } from '@cloudscan/domain';
 import type { ScanType, ToolRun, ToolStatus } from '@cloudscan/domain';
-import { clip } from './clip.ts';
+import { clip, clipStart } from './clip.ts';
 import type { Given, RequestReader } from './request-reader.ts';
 
 /** A tool's run as a runner sends it. */
@@ -10,6 +10,7 @@ export interface GivenToolRun extends Omit<ToolRun, 'scanType' | 'status'> {
 }
 
 const maxTools = 100;
+const maxEvidence = 4096;
 const maxInteger = 2 ** 31 - 1;
 
 /** Reads what the tools of a run did. At least one must have been there: a scan without any has looked at nothing. */
@@ -31,6 +32,7 @@ export function readToolRuns(reader: RequestReader, given: readonly GivenToolRun
       exitCode: reader.integer(`${field}.exit_code`, run.exitCode, { min: -maxInteger, max: maxInteger }),
       errorMessage: clip(run.errorMessage, 2000),
       rulesVersion: reader.line(`${field}.rules_version`, run.rulesVersion, { max: 200 }),
+      evidence: clipStart(run.evidence, maxEvidence),
     };
   });
 }

@@ -11,6 +11,7 @@ function aToolRun(status: ToolStatus, errorMessage = ''): ToolRun {
     findingsCount: 0,
     exitCode: 0,
     rulesVersion: '',
+    evidence: '',
   } as const;
   return { ...run, status, errorMessage };
 }

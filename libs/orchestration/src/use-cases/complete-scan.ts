@@ -1,4 +1,4 @@
-import { failedPrecondition, isTerminal } from '@cloudscan/domain';
+import { failedPrecondition, hasToolFailed, isTerminal } from '@cloudscan/domain';
 import type { FailureReason, Scan, ToolRun } from '@cloudscan/domain';
 import { clip } from '../input/clip.ts';
 import { readFindings } from '../input/findings.ts';
@@ -61,7 +61,7 @@ export function failureOf(
   tools: readonly ToolRun[],
   partialResults: ScanPolicy['partialResults'],
 ): { readonly reason: FailureReason; readonly message: string } | null {
-  const failed = tools.filter(({ status }) => status === 'failed' || status === 'timed_out');
+  const failed = tools.filter(hasToolFailed);
   const succeeded = tools.some(({ status }) => status === 'succeeded');
   if (failed.length === 0 || (succeeded && partialResults === 'complete')) return null;
   const details = failed.map(describeFailure).join('; ');
@@ -70,7 +70,11 @@ export function failureOf(
 }
 
 function describeFailure({ name, status, exitCode, errorMessage }: ToolRun): string {
-  return `${name}: ${errorMessage || (status === 'timed_out' ? 'ran out of time' : `exit code ${exitCode}`)}`;
+  return `${name}: ${errorMessage || briefEnd(status, exitCode)}`;
+}
+
+function briefEnd(status: ToolRun['status'], exitCode: number): string {
+  return status === 'failed' ? `exit code ${exitCode}` : status.replaceAll('_', ' ');
 }
 
 async function expectResults({ storage }: UseCasePorts, { scope }: Caller, scanId: string, artifactId: string): Promise<void> {

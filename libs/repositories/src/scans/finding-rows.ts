@@ -28,6 +28,7 @@ export interface FindingRow {
   readonly package_version: string;
   readonly fixed_version: string;
   readonly license: string;
+  readonly license_category: string;
   readonly remediation: string;
   readonly references: readonly string[];
   readonly raw_output: string;
@@ -62,6 +63,7 @@ export function toFinding(row: FindingRow): Finding {
     packageVersion: row.package_version,
     fixedVersion: row.fixed_version,
     license: row.license,
+    licenseCategory: row.license_category,
     remediation: row.remediation,
     references: row.references,
     rawOutput: row.raw_output,
@@ -104,6 +106,7 @@ export const findingColumns: readonly FindingColumn[] = [
   text('package_version', (finding) => finding.packageVersion),
   text('fixed_version', (finding) => finding.fixedVersion),
   text('license', (finding) => finding.license),
+  text('license_category', (finding) => finding.licenseCategory),
   text('remediation', (finding) => finding.remediation),
   text('raw_output', (finding) => finding.rawOutput),
   text('fingerprint', (finding) => finding.fingerprint),

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { ScanType } from '@cloudscan/domain';
 import { runProcess } from '@cloudscan/process';
 import type { ProcessOutcome } from '@cloudscan/process';
+import { redactSecrets } from '@cloudscan/telemetry';
 import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../scanner.ts';
 import { readLines } from './ndjson.ts';
 import { completeFinding, memoryLimitWords, parseMessage, ProtocolError } from './protocol.ts';
@@ -12,6 +13,7 @@ import type { BuiltinRequest, ResultMessage, ToolIdentity } from './protocol.ts'
 
 const maxLineBytes = 1024 * 1024;
 const probeTimeoutMs = 10_000;
+const maxEvidence = 4096;
 const defaultMemoryLimitMb = 768;
 /** Mebibytes beside the heap: the program itself, buffers, and the trees of native parsers. */
 const nativeMemoryMb = 512;
@@ -64,12 +66,13 @@ async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<Sca
   const startedAt = performance.now();
   const { sourceDir, workDir, timeoutMs, signal } = context;
   const reader = new MessageReader(tool, context);
-  const end = (status: ScannerOutcome['status'], exitCode: number, errorMessage: string): ScannerOutcome => ({
+  const end = (status: ScannerOutcome['status'], exitCode: number, errorMessage: string, stderr = ''): ScannerOutcome => ({
     status,
     exitCode,
     findingsCount: reader.findings,
     durationMs: Math.round(performance.now() - startedAt),
     errorMessage,
+    evidence: evidenceOf(stderr),
   });
   let outcome: ProcessOutcome;
   try {
@@ -83,8 +86,8 @@ async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<Sca
   const exitCode = outcome.exitCode ?? -1;
   const { result } = reader;
   if (outcome.exitCode === 0 && result !== null && result.findings === reader.findings) return end(result.status, 0, result.message);
-  if (outcome.exitCode === 1 && result?.status === 'failed') return end('failed', 1, result.message);
-  return end(outcome.killedBecause === 'timeout' ? 'timed_out' : 'failed', exitCode, describeEnd(spec, outcome, timeoutMs));
+  if (outcome.exitCode === 1 && result?.status === 'failed') return end('failed', 1, result.message, outcome.stderr);
+  return end(statusOf(outcome), exitCode, describeEnd(spec, outcome, timeoutMs), outcome.stderr);
 }
 
 /** Takes the child's messages one at a time, and keeps apart whose fault an error is. */
@@ -171,12 +174,9 @@ function describeEnd(spec: BuiltinScannerSpec, outcome: ProcessOutcome, timeoutM
   if (outcome.killedBecause === 'aborted') return `${name} was stopped because the scan was cancelled`;
   switch (outcome.signal) {
     case 'SIGABRT':
-      // V8 aborts on a full heap and on an internal fault alike; only its last words tell them apart.
-      return outcome.stderr.includes('heap out of memory')
-        ? outOfMemory(name, memoryLimitMb)
-        : `${name} crashed (SIGABRT): ${lastWords(outcome.stderr)}`;
+      return isOutOfMemory(outcome) ? outOfMemory(name, memoryLimitMb) : `${name} crashed (SIGABRT): ${lastWords(outcome.stderr)}`;
     case 'SIGKILL':
-      return outcome.stderr.includes(memoryLimitWords)
+      return isOutOfMemory(outcome)
         ? outOfMemory(name, memoryLimitMb + nativeMemoryMb)
         : `${name} was killed (SIGKILL), most likely because the machine or container ran out of memory; give it more or scan less`;
     case null:
@@ -186,6 +186,22 @@ function describeEnd(spec: BuiltinScannerSpec, outcome: ProcessOutcome, timeoutM
     default:
       return `${name} was ended by ${outcome.signal}: ${lastWords(outcome.stderr)}`;
   }
+}
+
+/** V8 aborts on a full heap and on an internal fault alike; only its last words tell them apart. */
+function isOutOfMemory({ signal, stderr }: ProcessOutcome): boolean {
+  return (signal === 'SIGABRT' && stderr.includes('heap out of memory')) || (signal === 'SIGKILL' && stderr.includes(memoryLimitWords));
+}
+
+function statusOf(outcome: ProcessOutcome): ScannerOutcome['status'] {
+  if (outcome.killedBecause === 'timeout') return 'timed_out';
+  if (isOutOfMemory(outcome)) return 'out_of_memory';
+  return outcome.killedBecause === null && outcome.signal === 'SIGKILL' ? 'killed' : 'failed';
+}
+
+/** Redacted before it is cut, since half a credential is not known as one. */
+function evidenceOf(stderr: string): string {
+  return redactSecrets(stderr).slice(-maxEvidence).trim();
 }
 
 function outOfMemory(name: string, limitMb: number): string {

@@ -107,6 +107,7 @@ export function completeFinding(finding: BuiltinFinding, tool: ToolIdentity): Fi
     packageVersion: text('packageVersion'),
     fixedVersion: text('fixedVersion'),
     license: text('license'),
+    licenseCategory: text('licenseCategory'),
     remediation: text('remediation'),
     references: stringsField(record, 'references'),
     rawOutput: text('rawOutput'),

@@ -53,6 +53,7 @@ export function licenseFinding(
     packageName,
     packageVersion,
     license,
+    licenseCategory: category,
     remediation:
       'Check whether the project meets the obligations; if not, replace what carries the licence. What is accepted goes into LICENSE_POLICY_ALLOW.',
     references: /^[A-Za-z0-9.+-]+$/.test(license) ? [`https://spdx.org/licenses/${license}.html`] : [],

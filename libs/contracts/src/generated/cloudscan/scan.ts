@@ -335,6 +335,9 @@ export const ToolStatus = {
   TOOL_STATUS_TIMED_OUT: 3,
   /** TOOL_STATUS_SKIPPED - Nothing in the source for it to read. */
   TOOL_STATUS_SKIPPED: 4,
+  TOOL_STATUS_OUT_OF_MEMORY: 5,
+  /** TOOL_STATUS_KILLED - A signal ended it that nobody here sent. */
+  TOOL_STATUS_KILLED: 6,
 } as const;
 
 export type ToolStatus = typeof ToolStatus[keyof typeof ToolStatus];
@@ -345,6 +348,8 @@ export namespace ToolStatus {
   export type TOOL_STATUS_FAILED = typeof ToolStatus.TOOL_STATUS_FAILED;
   export type TOOL_STATUS_TIMED_OUT = typeof ToolStatus.TOOL_STATUS_TIMED_OUT;
   export type TOOL_STATUS_SKIPPED = typeof ToolStatus.TOOL_STATUS_SKIPPED;
+  export type TOOL_STATUS_OUT_OF_MEMORY = typeof ToolStatus.TOOL_STATUS_OUT_OF_MEMORY;
+  export type TOOL_STATUS_KILLED = typeof ToolStatus.TOOL_STATUS_KILLED;
 }
 
 export function toolStatusFromJSON(object: any): ToolStatus {
@@ -364,6 +369,12 @@ export function toolStatusFromJSON(object: any): ToolStatus {
     case 4:
     case "TOOL_STATUS_SKIPPED":
       return ToolStatus.TOOL_STATUS_SKIPPED;
+    case 5:
+    case "TOOL_STATUS_OUT_OF_MEMORY":
+      return ToolStatus.TOOL_STATUS_OUT_OF_MEMORY;
+    case 6:
+    case "TOOL_STATUS_KILLED":
+      return ToolStatus.TOOL_STATUS_KILLED;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ToolStatus");
   }
@@ -381,6 +392,10 @@ export function toolStatusToJSON(object: ToolStatus): string {
       return "TOOL_STATUS_TIMED_OUT";
     case ToolStatus.TOOL_STATUS_SKIPPED:
       return "TOOL_STATUS_SKIPPED";
+    case ToolStatus.TOOL_STATUS_OUT_OF_MEMORY:
+      return "TOOL_STATUS_OUT_OF_MEMORY";
+    case ToolStatus.TOOL_STATUS_KILLED:
+      return "TOOL_STATUS_KILLED";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ToolStatus");
   }
@@ -464,7 +479,11 @@ export interface Scan {
   /** Higher runs first. 0 is normal. */
   priority: number;
   jobName: string;
-  failureEvidence: FailureEvidence | undefined;
+  failureEvidence:
+    | FailureEvidence
+    | undefined;
+  /** The scan is completed although some tool failed; `tools` says which, and the findings of the others are there. */
+  partial: boolean;
 }
 
 export interface Scan_FindingsBySeverityEntry {
@@ -494,6 +513,8 @@ export interface ToolRun {
   errorMessage: string;
   /** The version of the rules or of the advisory database. */
   rulesVersion: string;
+  /** The end of what a tool that failed said of itself, at most 4 KiB. Secrets are redacted. */
+  evidence: string;
 }
 
 /** What the platform saw of a failed attempt. Secrets are redacted. */
@@ -546,6 +567,8 @@ export interface Finding {
   /** Stable across scans of the same code. */
   fingerprint: string;
   runId: string;
+  /** What the licence asks for, for example `weak-copyleft`. */
+  licenseCategory: string;
 }
 
 export interface CreateScanRequest {
@@ -789,6 +812,7 @@ function createBaseScan(): Scan {
     priority: 0,
     jobName: "",
     failureEvidence: undefined,
+    partial: false,
   };
 }
 
@@ -875,6 +899,9 @@ export const Scan: MessageFns<Scan> = {
     }
     if (message.failureEvidence !== undefined) {
       FailureEvidence.encode(message.failureEvidence, writer.uint32(330).fork()).join();
+    }
+    if (message.partial !== false) {
+      writer.uint32(336).bool(message.partial);
     }
     return writer;
   },
@@ -1113,6 +1140,14 @@ export const Scan: MessageFns<Scan> = {
             message.failureEvidence = FailureEvidence.decode(reader, reader.uint32());
             continue;
           }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.partial = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1257,6 +1292,7 @@ export const Scan: MessageFns<Scan> = {
         : isSet(object.failure_evidence)
         ? FailureEvidence.fromJSON(object.failure_evidence)
         : undefined,
+      partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : false,
     };
   },
 
@@ -1346,6 +1382,9 @@ export const Scan: MessageFns<Scan> = {
     if (message.failureEvidence !== undefined) {
       obj.failureEvidence = FailureEvidence.toJSON(message.failureEvidence);
     }
+    if (message.partial !== false) {
+      obj.partial = message.partial;
+    }
     return obj;
   },
 
@@ -1390,6 +1429,7 @@ export const Scan: MessageFns<Scan> = {
     message.failureEvidence = (object.failureEvidence !== undefined && object.failureEvidence !== null)
       ? FailureEvidence.fromPartial(object.failureEvidence)
       : undefined;
+    message.partial = object.partial ?? false;
     return message;
   },
 };
@@ -1591,6 +1631,7 @@ function createBaseToolRun(): ToolRun {
     exitCode: 0,
     errorMessage: "",
     rulesVersion: "",
+    evidence: "",
   };
 }
 
@@ -1625,6 +1666,9 @@ export const ToolRun: MessageFns<ToolRun> = {
     }
     if (message.rulesVersion !== "") {
       writer.uint32(74).string(message.rulesVersion);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(82).string(message.evidence);
     }
     return writer;
   },
@@ -1714,6 +1758,14 @@ export const ToolRun: MessageFns<ToolRun> = {
             message.rulesVersion = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1761,6 +1813,7 @@ export const ToolRun: MessageFns<ToolRun> = {
         : isSet(object.rules_version)
         ? globalThis.String(object.rules_version)
         : "",
+      evidence: isSet(object.evidence) ? globalThis.String(object.evidence) : "",
     };
   },
 
@@ -1793,6 +1846,9 @@ export const ToolRun: MessageFns<ToolRun> = {
     if (message.rulesVersion !== "") {
       obj.rulesVersion = message.rulesVersion;
     }
+    if (message.evidence !== "") {
+      obj.evidence = message.evidence;
+    }
     return obj;
   },
 
@@ -1812,6 +1868,7 @@ export const ToolRun: MessageFns<ToolRun> = {
     message.exitCode = object.exitCode ?? 0;
     message.errorMessage = object.errorMessage ?? "";
     message.rulesVersion = object.rulesVersion ?? "";
+    message.evidence = object.evidence ?? "";
     return message;
   },
 };
@@ -1988,6 +2045,7 @@ function createBaseFinding(): Finding {
     rawOutput: "",
     fingerprint: "",
     runId: "",
+    licenseCategory: "",
   };
 }
 
@@ -2079,6 +2137,9 @@ export const Finding: MessageFns<Finding> = {
     }
     if (message.runId !== "") {
       writer.uint32(362).string(message.runId);
+    }
+    if (message.licenseCategory !== "") {
+      writer.uint32(370).string(message.licenseCategory);
     }
     return writer;
   },
@@ -2328,6 +2389,14 @@ export const Finding: MessageFns<Finding> = {
             message.runId = reader.string();
             continue;
           }
+          case 46: {
+            if (tag !== 370) {
+              break;
+            }
+
+            message.licenseCategory = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2457,6 +2526,11 @@ export const Finding: MessageFns<Finding> = {
         : isSet(object.run_id)
         ? globalThis.String(object.run_id)
         : "",
+      licenseCategory: isSet(object.licenseCategory)
+        ? globalThis.String(object.licenseCategory)
+        : isSet(object.license_category)
+        ? globalThis.String(object.license_category)
+        : "",
     };
   },
 
@@ -2549,6 +2623,9 @@ export const Finding: MessageFns<Finding> = {
     if (message.runId !== "") {
       obj.runId = message.runId;
     }
+    if (message.licenseCategory !== "") {
+      obj.licenseCategory = message.licenseCategory;
+    }
     return obj;
   },
 
@@ -2586,6 +2663,7 @@ export const Finding: MessageFns<Finding> = {
     message.rawOutput = object.rawOutput ?? "";
     message.fingerprint = object.fingerprint ?? "";
     message.runId = object.runId ?? "";
+    message.licenseCategory = object.licenseCategory ?? "";
     return message;
   },
 };
