@@ -6,6 +6,9 @@ import type { PackedSource } from './pack-source.ts';
 
 const tries = 4;
 
+/** The object is there already: an earlier try brought it and lost its answer. Whether it is the right one StartScan looks at. */
+const alreadyThere = 412;
+
 /** PUTs the archive to its presigned URL; a broken connection or a 5xx is tried again. */
 export async function upload(
   source: PackedSource,
@@ -40,7 +43,7 @@ async function put(
       signal,
     });
     const text = await response.body.text();
-    if (response.statusCode < 300) return null;
+    if (response.statusCode < 300 || response.statusCode === alreadyThere) return null;
     return { message: `HTTP ${response.statusCode} ${text.slice(0, 300)}`, retry: response.statusCode >= 500 };
   } catch (error) {
     signal.throwIfAborted();
