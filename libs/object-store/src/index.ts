@@ -18,3 +18,5 @@ export type {
   PresignPartRequest,
   PresignPutRequest,
 } from './object-store.ts';
+export type { S3StoreOptions } from './s3/client.ts';
+export { S3ObjectStore } from './s3/s3-object-store.ts';

@@ -10,6 +10,8 @@ export interface ObjectStore {
   presignGet(request: PresignGetRequest): Promise<PresignedUrl>;
   /** Null when there is no complete object. */
   head(key: string): Promise<ObjectInfo | null>;
+  /** The SHA-256 of the bytes as they are now, in lower-case hexadecimal, read through in constant memory. Null when there is no object. */
+  hash(key: string, signal: AbortSignal): Promise<string | null>;
   /** Idempotent. Tries every key before it throws for one that could not be deleted. */
   deleteObjects(keys: readonly string[]): Promise<void>;
 
@@ -17,7 +19,8 @@ export interface ObjectStore {
   initiateMultipart(key: string): Promise<string>;
   presignPart(request: PresignPartRequest): Promise<PresignedUrl>;
   /**
-   * Makes the named parts, in the order of their numbers, the object. Idempotent for one upload id.
+   * Makes the named parts, in the order of their numbers, the object. Idempotent for one upload id. A store that cannot read
+   * parts learns the SHA-256 only once the object is there: on `checksum_mismatch` it deletes the object, and the upload is over.
    *
    * @throws ObjectStoreError `upload_not_found`, `invalid_part`, `size_mismatch`, `too_large`, `checksum_mismatch`, `conflict`
    */
@@ -91,7 +94,7 @@ export interface CompletedPart {
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
-  /** Lower-case hexadecimal. Always known where an upload expected one; null where a multipart upload expected none. */
+  /** Lower-case hexadecimal; null where the store did not note it: {@link ObjectStore.hash} reads it then. */
   readonly sha256: string | null;
   /** Without quotes; equal for equal bytes uploaded the same way. */
   readonly etag: string;

@@ -32,5 +32,7 @@ export { startRedis } from './redis.ts';
 export type { TestRedis } from './redis.ts';
 export { requires } from './requires.ts';
 export type { TestService } from './requires.ts';
+export { startMinio } from './services/minio.ts';
+export type { TestMinio } from './services/minio.ts';
 export { testFile } from './test-file.ts';
 export type { Teardown } from './test-file.ts';

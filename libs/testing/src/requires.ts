@@ -3,7 +3,8 @@ import { delimiter, join } from 'node:path';
 import type { ImplementationFn, TestFn } from 'ava';
 
 /** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. `script`: util-linux, for a terminal. */
-export type TestService = 'actionlint' | 'docker' | 'git' | 'helm' | 'kubectl' | 'kubernetes-validate' | 'ps' | 'psql' | 'redis' | 'script';
+export type TestService =
+  'actionlint' | 'docker' | 'git' | 'helm' | 'kubectl' | 'kubernetes-validate' | 'minio' | 'ps' | 'psql' | 'redis' | 'script';
 
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {
@@ -19,7 +20,7 @@ export function missing(service: TestService): string | null {
 
 /**
  * A `test` for tests that need something which a machine may lack. Without it they are skipped, with the reason in their
- * title; named in `REQUIRE_SERVICES` (comma-separated, or `all`), they fail instead.
+ * title; named in `REQUIRE_SERVICES` (comma-separated, or `all`), they fail instead. Its `before` does nothing then.
  */
 export function requires<Context>(test: TestFn<Context>, ...services: readonly TestService[]): TestFn<Context> {
   const reasons = services.map(missing).filter((reason) => reason !== null);
@@ -47,7 +48,7 @@ function retitled<Context>(
   register: (title: string, implementation: ImplementationFn<[], Context>) => void,
 ): TestFn<Context> {
   const declare = (title: string, implementation: ImplementationFn<[], Context>): void => register(`${title} [${reason}]`, implementation);
-  return Object.assign(declare, { serial: declare }) as unknown as TestFn<Context>;
+  return Object.assign(declare, { serial: declare, before: () => undefined }) as unknown as TestFn<Context>;
 }
 
 /** The path of a program, or null. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Secret } from '@cloudscan/config';
 import { ObjectStoreError } from '../errors.ts';
-import { maxPartNumber } from '../object-store.ts';
+import { requirePartNumber } from '../part-number.ts';
 import type {
   AbandonedCutoffs,
   CompletedPart,
@@ -15,6 +15,7 @@ import type {
   PresignPartRequest,
   PresignPutRequest,
 } from '../object-store.ts';
+import { sha256Of } from '../sha256.ts';
 import { Folders, lastChange, namesIn } from './folders.ts';
 import { MultipartFiles } from './multipart-files.ts';
 import { ObjectFiles } from './object-files.ts';
@@ -64,15 +65,23 @@ export class FilesystemObjectStore implements ObjectStore {
   }
 
   async presignPart({ key, uploadId, partNumber, maxBytes, expiresAt }: PresignPartRequest): Promise<PresignedUrl> {
-    if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > maxPartNumber) {
-      throw new ObjectStoreError('invalid_part', `part numbers go from 1 to ${maxPartNumber}`);
-    }
+    requirePartNumber(partNumber);
     return { url: this.signer.sign({ kind: 'part', key, uploadId, partNumber, maxBytes }, expiresAt), expiresAt };
   }
 
   async head(key: string): Promise<ObjectInfo | null> {
     const object = await this.objects.read(key);
     return object === null ? null : infoOf(object);
+  }
+
+  async hash(key: string, signal: AbortSignal): Promise<string | null> {
+    const object = await this.objects.read(key);
+    if (object === null) return null;
+    const bytes = await this.objects.openBytes(object, null).catch((error: unknown) => {
+      if (error instanceof ObjectStoreError && error.code === 'not_found') return null;
+      throw error;
+    });
+    return bytes === null ? null : sha256Of(bytes, signal);
   }
 
   async deleteObjects(keys: readonly string[]): Promise<void> {

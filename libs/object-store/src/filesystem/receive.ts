@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { asDiskFull, ObjectStoreError } from '../errors.ts';
+import { asDiskFull } from '../errors.ts';
+import { checkReceived, tooMany } from '../expected-bytes.ts';
 import type { ExpectedBytes } from '../object-store.ts';
 
 /** Makes a new file to write into. */
@@ -54,24 +55,6 @@ async function receive(file: FileHandle, source: AsyncIterable<Uint8Array>, expe
   const received = { sizeBytes, sha256: hash.digest('hex') };
   checkReceived(received, expected);
   return received;
-}
-
-/** @throws ObjectStoreError `size_mismatch`, `too_large`, `checksum_mismatch` */
-export function checkReceived(received: { readonly sizeBytes: number; readonly sha256: string | null }, expected: ExpectedBytes): void {
-  const { sizeBytes, sha256 } = received;
-  if (sizeBytes > (expected.sizeBytes ?? expected.maxBytes)) throw tooMany(expected);
-  if (expected.sizeBytes !== null && sizeBytes !== expected.sizeBytes) {
-    throw new ObjectStoreError('size_mismatch', `the upload has ${sizeBytes} bytes; ${expected.sizeBytes} were declared`);
-  }
-  if (expected.sha256 !== null && sha256 !== expected.sha256) {
-    throw new ObjectStoreError('checksum_mismatch', 'the SHA-256 of the upload is not the declared one');
-  }
-}
-
-function tooMany({ sizeBytes, maxBytes }: ExpectedBytes): ObjectStoreError {
-  return sizeBytes === null
-    ? new ObjectStoreError('too_large', `the upload has more than ${maxBytes} bytes, the most that is allowed`)
-    : new ObjectStoreError('size_mismatch', `the upload has more than the ${sizeBytes} bytes that were declared`);
 }
 
 async function writeFully(file: FileHandle, chunk: Uint8Array): Promise<void> {
