@@ -15,13 +15,17 @@ const arrows = [
   'api-http → api-grpc:9999',
   'api-http → storage:8082',
   'runner → api-grpc:9999',
-  'runner → storage:8083',
   'sweeper → storage:8082',
 ];
-const ownServers = [
-  ...['api-grpc', 'api-http', 'cleaner', 'dispatcher', 'migrate', 'storage', 'sweeper'].map((caller) => `${caller} → postgresql:5432`),
-  ...['api-grpc', 'api-http', 'dispatcher', 'sweeper'].map((caller) => `${caller} → redis:6379`),
-];
+/** Where bytes go unless a bucket takes them. */
+const byteEdge = 'runner → storage:8083';
+const ownServers = {
+  postgresql: ['api-grpc', 'api-http', 'cleaner', 'dispatcher', 'migrate', 'storage', 'sweeper'].map(
+    (caller) => `${caller} → postgresql:5432`,
+  ),
+  redis: ['api-grpc', 'api-http', 'dispatcher', 'sweeper'].map((caller) => `${caller} → redis:6379`),
+  minio: ['runner', 'storage'].map((caller) => `${caller} → minio:9000`),
+};
 
 const monitoring: Endpoint = { namespace: 'monitoring', labels: { app: 'prometheus' } };
 const strangers: readonly Endpoint[] = [
@@ -68,8 +72,13 @@ function allowedArrows(manifests: readonly Manifest[]): string[] {
 for (const [name, args] of Object.entries(valueSets)) {
   withHelm(`in the values ${name} processes reach each other along the arrows of the architecture and no others`, async (t) => {
     const manifests = await render(args);
-    const hasOwnServers = manifests.some(({ kind }) => kind === 'StatefulSet');
-    t.deepEqual(allowedArrows(manifests), [...arrows, ...(hasOwnServers ? ownServers : [])].toSorted());
+    const parts = workloadsOf(manifests).map(({ component }) => component);
+    const servers = Object.entries(ownServers).flatMap(([server, callers]) => (parts.includes(server) ? callers : []));
+    const { STORAGE_BACKEND: backend } = environmentOf(
+      workloadsOf(manifests).find(({ component }) => component === 'storage')!.pod.spec.containers[0]!,
+    );
+    const moved = backend === 'filesystem' ? [byteEdge] : [];
+    t.deepEqual(allowedArrows(manifests), [...arrows, ...moved, ...servers].toSorted());
   });
 
   withHelm(`in the values ${name} a process reaches every endpoint that its environment names`, async (t) => {

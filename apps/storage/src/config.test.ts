@@ -2,28 +2,42 @@ import { ConfigError } from '@cloudscan/config';
 import test from 'ava';
 import { loadConfig } from './config.ts';
 
+const s3 = { STORAGE_BACKEND: 's3', S3_BUCKET: 'artifacts' };
 const minimal = { STORAGE_DATA_DIR: '/data', STORAGE_SIGNING_KEY: 'x'.repeat(32) };
 
 test('needs a data folder and a signing key, and has defaults for the rest', (t) => {
   const config = loadConfig(minimal);
   t.deepEqual(config.grpc, { host: '127.0.0.1', port: 8082 });
-  t.deepEqual(config.edge, { host: '127.0.0.1', port: 8083 });
   t.deepEqual(config.ops, { host: '127.0.0.1', port: 9090 });
-  t.is(config.publicUrl, null);
+  t.like(config.backend, { kind: 'filesystem', dataDir: '/data', edge: { host: '127.0.0.1', port: 8083 }, publicUrl: null });
   t.is(config.maxUploadBytes, 5 * 1024 ** 3);
   t.is(config.retentionMs, 97 * 86_400_000);
   t.deepEqual(config.collector, { intervalMs: 600_000, graceMs: 3_600_000 });
 });
 
-test('never prints the signing key', (t) => {
+test('never prints the signing key, nor that of S3', (t) => {
   t.false(JSON.stringify(loadConfig(minimal)).includes('xxx'));
+  t.false(JSON.stringify(loadConfig({ ...s3, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'yyy' })).includes('yyy'));
+});
+
+test('with S3 needs a bucket, and neither a folder nor a signing key', (t) => {
+  t.like(loadConfig(s3).backend, { bucket: 'artifacts', region: 'us-east-1', endpoint: null, forcePathStyle: false, credentials: null });
+  const minio = loadConfig({ ...s3, S3_ENDPOINT: 'http://minio:9000' }).backend;
+  t.like(minio, { endpoint: 'http://minio:9000', publicEndpoint: 'http://minio:9000', forcePathStyle: true });
+  const behind = loadConfig({ ...s3, S3_ENDPOINT: 'http://minio:9000', S3_PUBLIC_ENDPOINT: 'https://files.example' }).backend;
+  t.like(behind, { endpoint: 'http://minio:9000', publicEndpoint: 'https://files.example' });
 });
 
 const wrong: readonly (readonly [variable: string, env: Record<string, string>])[] = [
   ['STORAGE_DATA_DIR', { STORAGE_DATA_DIR: '' }],
   ['STORAGE_SIGNING_KEY', { STORAGE_SIGNING_KEY: '' }],
   ['STORAGE_SIGNING_KEY', { STORAGE_SIGNING_KEY: 'short' }],
-  ['STORAGE_BACKEND', { STORAGE_BACKEND: 's3' }],
+  ['STORAGE_BACKEND', { STORAGE_BACKEND: 'tape' }],
+  ['S3_BUCKET', { STORAGE_BACKEND: 's3' }],
+  ['S3_ENDPOINT', { ...s3, S3_ENDPOINT: 'minio:9000' }],
+  ['S3_SECRET_ACCESS_KEY', { ...s3, S3_ACCESS_KEY_ID: 'id' }],
+  ['S3_ACCESS_KEY_ID', { ...s3, S3_SECRET_ACCESS_KEY: 'secret' }],
+  ['S3_SERVER_SIDE_ENCRYPTION', { ...s3, S3_SERVER_SIDE_ENCRYPTION: 'yes' }],
   ['STORAGE_GRPC_PORT', { STORAGE_GRPC_PORT: 'x' }],
   ['STORAGE_HTTP_PORT', { STORAGE_HTTP_PORT: '70000' }],
   ['STORAGE_PUBLIC_URL', { STORAGE_PUBLIC_URL: 'files.example' }],

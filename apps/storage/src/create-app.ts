@@ -1,12 +1,13 @@
 import { Database, Lease, lockIds } from '@cloudscan/database';
 import { GrpcServer } from '@cloudscan/grpc';
-import { FilesystemEdge, FilesystemObjectStore } from '@cloudscan/object-store';
+import type { FilesystemEdge } from '@cloudscan/object-store';
 import { OpsServer, PeriodicTask, Shutdown } from '@cloudscan/process';
 import type { Service } from '@cloudscan/process';
 import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
 import { ArtifactRepository, storageRoles } from './artifact-repository.ts';
 import { Artifacts } from './artifacts.ts';
+import { openBackend } from './backend.ts';
 import { Collector } from './collector.ts';
 import type { StorageConfig } from './config.ts';
 import { StorageMetrics } from './metrics.ts';
@@ -23,7 +24,8 @@ const defaultDeadlineMs = 60_000;
 export interface StorageApp extends Service {
   /** The ports in use, once started. */
   readonly grpcPort: number;
-  readonly httpPort: number;
+  /** Null where clients speak to the store itself. */
+  readonly httpPort: number | null;
   readonly opsPort: number;
   readonly collector: Collector;
 }
@@ -40,11 +42,8 @@ export async function createApp(config: StorageConfig, overrides: Overrides = {}
   const now = overrides.now ?? (() => new Date());
   const registry = createMetricsRegistry(service);
   const metrics = new StorageMetrics(registry);
-  const { dataDir, signingKey, maxUploadBytes, retentionMs } = config;
-  const publicUrl = (): string => config.publicUrl ?? `http://127.0.0.1:${edge.port}`;
-  const store = await FilesystemObjectStore.open({ dataDir, signingKey, publicUrl });
-  const edge: FilesystemEdge = new FilesystemEdge(store, {
-    ...config.edge,
+  const { maxUploadBytes, retentionMs } = config;
+  const { store, edge } = await openBackend(config.backend, {
     drainMs,
     onTransfer: (transfer) => metrics.recordTransfer(transfer),
     onError: (error) => log.error({ error }, 'a transfer failed on this side'),
@@ -95,7 +94,8 @@ export async function createApp(config: StorageConfig, overrides: Overrides = {}
 interface Parts {
   readonly log: Logger;
   readonly database: Database;
-  readonly edge: FilesystemEdge;
+  /** Null where clients speak to the store itself. */
+  readonly edge: FilesystemEdge | null;
   readonly grpc: GrpcServer;
   readonly lease: Lease;
   readonly collector: Collector;
@@ -114,7 +114,7 @@ class App implements StorageApp {
     this.#shutdown.on('not-ready', 'ops', 100, () => ops.drain());
     this.#shutdown.on('not-ready', 'grpc', 100, () => grpc.drain());
     this.#shutdown.on('drain', 'grpc', drainMs + 1000, () => grpc.stop(drainMs));
-    this.#shutdown.on('drain', 'edge', drainMs + 1000, () => edge.stop());
+    if (edge !== null) this.#shutdown.on('drain', 'edge', drainMs + 1000, () => edge.stop());
     this.#shutdown.on('drain', 'collector', drainMs, () => collecting.stop());
     this.#shutdown.on('close', 'ops', 1000, () => ops.stop());
     this.#shutdown.on('close', 'lease', 1000, () => lease.stop());
@@ -125,8 +125,8 @@ class App implements StorageApp {
     return this.#parts.grpc.port;
   }
 
-  get httpPort(): number {
-    return this.#parts.edge.port;
+  get httpPort(): number | null {
+    return this.#parts.edge?.port ?? null;
   }
 
   get opsPort(): number {
@@ -140,10 +140,10 @@ class App implements StorageApp {
   async start(): Promise<void> {
     const { log, edge, grpc, collecting, ops } = this.#parts;
     await ops.start();
-    await edge.start();
+    await edge?.start();
     await grpc.start();
     await collecting.start();
-    log.info({ grpcPort: grpc.port, httpPort: edge.port, opsPort: ops.port }, 'serving');
+    log.info({ grpcPort: grpc.port, httpPort: this.httpPort, opsPort: ops.port }, 'serving');
   }
 
   async stop(): Promise<void> {

@@ -64,9 +64,9 @@ test('the edge refuses other bytes than declared, and the upload can be repeated
 });
 
 test('an upload that a backend let through although it is wrong is said so, removed, and can be repeated', async (t) => {
-  const { rpc, config, app } = service;
+  const { rpc, files, app } = service;
   const { artifact, uploadUrl } = await rpc.call('createArtifact', aRequest({ sizeBytes: 7n, sha256: sha256('content') }));
-  const careless = await FilesystemObjectStore.open({ ...config, publicUrl: () => `http://127.0.0.1:${app.httpPort}` });
+  const careless = await FilesystemObjectStore.open({ ...files, publicUrl: () => `http://127.0.0.1:${app.httpPort}` });
   const request = { key: artifact!.storagePath, contentType: 'text/plain', expiresAt: new Date(Date.now() + 60_000) };
   const unchecked = { sizeBytes: null, maxBytes: 1000, sha256: null };
   for (const [wrong, problem] of [

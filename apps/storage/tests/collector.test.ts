@@ -17,7 +17,7 @@ async function rowsOf({ database }: TestStorage): Promise<readonly { readonly id
 
 test('leaves alone what is in use', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, config } = service;
+  const { rpc, app, files } = service;
   const available = await upload(rpc, 'available');
   await getArtifact(rpc, available);
   await upload(rpc, 'not seen yet');
@@ -25,12 +25,12 @@ test('leaves alone what is in use', async (t) => {
   await rpc.call('initiateMultipartUpload', { artifactId: artifact!.id });
   t.deepEqual(await app.collector.runOnce(signal), nothing);
   t.is((await rowsOf(service)).length, 3);
-  t.is(filesIn(config).objects.length, 2);
+  t.is(filesIn(files).objects.length, 2);
 });
 
 test('takes an artifact whose life is over, with its bytes', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, clock, config } = service;
+  const { rpc, app, clock, files } = service;
   const id = await upload(rpc, 'x');
   const { artifact } = await getArtifact(rpc, id);
   clock.advance(artifact!.expiresAt!.getTime() - clock.now().getTime() - 1);
@@ -38,12 +38,12 @@ test('takes an artifact whose life is over, with its bytes', async (t) => {
   clock.advance(1);
   t.deepEqual(await app.collector.runOnce(signal), { ...nothing, expired: 1, deleted: 1 });
   t.deepEqual(await rowsOf(service), []);
-  t.deepEqual(filesIn(config), { objects: [], others: [] });
+  t.deepEqual(filesIn(files), { objects: [], others: [] });
 });
 
 test('takes an upload that never came, and its parts, a while after its URL ended', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, clock, config } = service;
+  const { rpc, app, clock, files } = service;
   const { artifact, uploadExpiresAt } = await rpc.call('createArtifact', aRequest({ expiresInHours: 2 }));
   const { uploadId } = await rpc.call('initiateMultipartUpload', { artifactId: artifact!.id });
   const { parts } = await rpc.call('getMultipartUploadParts', { artifactId: artifact!.id, uploadId, fromPart: 1, numParts: 1 });
@@ -52,7 +52,7 @@ test('takes an upload that never came, and its parts, a while after its URL ende
   t.is((await app.collector.runOnce(signal))?.unfinished, 0, 'an upload that began in time may be at work');
   clock.advance(hourMs);
   t.deepEqual(await app.collector.runOnce(signal), { ...nothing, unfinished: 1, deleted: 1 });
-  t.deepEqual(filesIn(config), { objects: [], others: [] });
+  t.deepEqual(filesIn(files), { objects: [], others: [] });
 });
 
 test('keeps an upload that came although nobody has asked for it since', async (t) => {
@@ -66,9 +66,9 @@ test('keeps an upload that came although nobody has asked for it since', async (
 
 test('takes an upload that came wrong', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, clock, config } = service;
+  const { rpc, app, clock, files } = service;
   const { artifact } = await rpc.call('createArtifact', aRequest({ sizeBytes: 7n }));
-  const careless = await FilesystemObjectStore.open({ ...config, publicUrl: () => `http://127.0.0.1:${app.httpPort}` });
+  const careless = await FilesystemObjectStore.open({ ...files, publicUrl: () => `http://127.0.0.1:${app.httpPort}` });
   const expected = { sizeBytes: null, maxBytes: 100, sha256: null };
   const { url } = await careless.presignPut({
     key: artifact!.storagePath,
@@ -80,47 +80,47 @@ test('takes an upload that came wrong', async (t) => {
   clock.advance(26 * hourMs);
   t.is((await app.collector.runOnce(signal))?.unfinished, 1);
   t.deepEqual(await rowsOf(service), []);
-  t.deepEqual(filesIn(config), { objects: [], others: [] });
+  t.deepEqual(filesIn(files), { objects: [], others: [] });
 });
 
 test('finishes deletions that were broken off, whether before the bytes or after them', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, database, config } = service;
+  const { rpc, app, database, files } = service;
   const [before, after] = [await upload(rpc, 'bytes are there'), await upload(rpc, 'bytes are gone')];
-  const careless = await FilesystemObjectStore.open({ ...config, publicUrl: () => '' });
+  const careless = await FilesystemObjectStore.open({ ...files, publicUrl: () => '' });
   await careless.deleteObjects([(await getArtifact(rpc, after)).artifact!.storagePath]);
   await database.query(`UPDATE storage.artifacts SET status = 'deleting' WHERE id = ANY ($1)`, [[before, after]]);
   t.is((await failureOf(getArtifact(rpc, before))).code, 'not_found');
   t.deepEqual(await app.collector.runOnce(signal), { ...nothing, deleted: 2 });
   t.deepEqual(await rowsOf(service), []);
-  t.deepEqual(filesIn(config).objects, []);
+  t.deepEqual(filesIn(files).objects, []);
 });
 
 test('takes objects without a row once they are older than the grace time', async (t) => {
   const service = await startStorage(t);
-  const { rpc, app, database, clock, config } = service;
+  const { rpc, app, database, clock, files } = service;
   const kept = await upload(rpc, 'kept');
   const lost = await upload(rpc, 'lost');
   await database.query('DELETE FROM storage.artifacts WHERE id = $1', [lost]);
   t.is((await app.collector.runOnce(signal))?.orphans, 0);
   clock.advance(2 * hourMs);
   t.deepEqual(await app.collector.runOnce(signal), { ...nothing, orphans: 1 });
-  t.is(filesIn(config).objects.length, 1);
+  t.is(filesIn(files).objects.length, 1);
   t.is((await getArtifact(rpc, kept)).artifact!.status, storage.ArtifactStatus.ARTIFACT_STATUS_AVAILABLE);
 });
 
 test('takes what killed transfers left behind', async (t) => {
   const service = await startStorage(t);
-  const { app, config } = service;
+  const { app, files } = service;
   const twoHoursAgo = new Date(Date.now() - 2 * hourMs);
   for (const name of ['old', 'young']) {
-    const folder = join(config.dataDir, 'incoming', name);
+    const folder = join(files.dataDir, 'incoming', name);
     mkdirSync(folder);
     writeFileSync(join(folder, 'bytes'), 'half');
     if (name === 'old') for (const path of [join(folder, 'bytes'), folder]) utimesSync(path, twoHoursAgo, twoHoursAgo);
   }
   t.deepEqual(await app.collector.runOnce(signal), { ...nothing, abandoned: 1 });
-  t.deepEqual(readdirSync(join(config.dataDir, 'incoming')), ['young']);
+  t.deepEqual(readdirSync(join(files.dataDir, 'incoming')), ['young']);
 });
 
 test('stands back while another process collects', async (t) => {

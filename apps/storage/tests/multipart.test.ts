@@ -44,11 +44,11 @@ test('an artifact comes in parts', async (t) => {
 });
 
 test('initiating again gives the same upload, also at the same time', async (t) => {
-  const { rpc, config } = service;
+  const { rpc, files } = service;
   const { artifact } = await rpc.call('createArtifact', aRequest());
   const answers = await Promise.all(Array.from({ length: 5 }, () => rpc.call('initiateMultipartUpload', { artifactId: artifact!.id })));
   t.is(new Set(answers.map(({ uploadId }) => uploadId)).size, 1);
-  t.true(filesIn(config).others.includes(`multipart/${answers[0]!.uploadId}`));
+  t.true(filesIn(files).others.includes(`multipart/${answers[0]!.uploadId}`));
 });
 
 test('an aborted upload is gone, aborting again is fine, and another can begin', async (t) => {
@@ -98,11 +98,11 @@ test('an artifact that was uploaded begins no upload in parts, and one that was 
 });
 
 test('deleting an artifact takes its parts with it', async (t) => {
-  const { rpc, config } = service;
+  const { rpc, files } = service;
   const upload = await begin();
   await putParts(upload, ['part']);
   await rpc.call('deleteArtifact', { id: upload.artifactId, organizationId: '' });
-  t.false(filesIn(config).others.includes(`multipart/${upload.uploadId}`));
+  t.false(filesIn(files).others.includes(`multipart/${upload.uploadId}`));
 });
 
 test('wrong fields are named', async (t) => {

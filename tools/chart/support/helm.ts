@@ -23,6 +23,8 @@ export const valueSets: Readonly<Record<string, readonly string[]>> = {
       .flatMap((match) => (match === null ? [] : [[match[1]!, ['--values', join(chartFolder, match[0])]]])),
   ),
   full: ['--values', join(import.meta.dirname, '..', 'values-full.yaml')],
+  s3: ['--values', join(import.meta.dirname, '..', 'values-s3.yaml')],
+  minio: ['--values', join(import.meta.dirname, '..', 'values-minio.yaml')],
 };
 
 /**

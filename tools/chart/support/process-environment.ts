@@ -7,8 +7,8 @@ import { root } from './helm.ts';
 
 type LoadConfig = (env: Environment) => unknown;
 
-/** Names that Node.js itself reads. */
-const runtimeNames = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
+/** Names that Node.js itself and its C library read. */
+const runtimeNames = ['MALLOC_ARENA_MAX', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
 
 /** What a process makes of an environment. */
 export interface Reading {

@@ -28,7 +28,7 @@ async function uploadTo(t: ExecutionContext, statuses: readonly number[]): Promi
   writeFileSync(path, 'source');
   const packed = { path, sizeBytes: 6, sha256: '', fileCount: 1, skipped: [] };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  await upload(packed, url, {}, new AbortController().signal, () => undefined);
+  await upload(packed, url, { 'Content-Length': '6', 'Content-Type': 'application/gzip' }, new AbortController().signal, () => undefined);
   return received;
 }
 

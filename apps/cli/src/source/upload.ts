@@ -38,7 +38,8 @@ async function put(
   try {
     const response = await request(url, {
       method: 'PUT',
-      headers: { ...headers, 'content-length': String(source.sizeBytes) },
+      // In lower case, so that a name in another spelling is no second header.
+      headers: { ...lowerCaseNames(headers), 'content-length': String(source.sizeBytes) },
       body,
       signal,
     });
@@ -51,4 +52,8 @@ async function put(
   } finally {
     body.destroy();
   }
+}
+
+function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

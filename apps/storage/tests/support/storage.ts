@@ -10,7 +10,7 @@ import type { RequestOf } from '@cloudscan/grpc';
 import { silentLogger } from '@cloudscan/telemetry';
 import { FakeClock, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
-import type { StorageConfig } from '../../src/config.ts';
+import type { BackendConfig, FilesystemConfig, StorageConfig } from '../../src/config.ts';
 import { createApp } from '../../src/create-app.ts';
 import type { StorageApp } from '../../src/create-app.ts';
 
@@ -23,15 +23,19 @@ export interface TestStorage {
   readonly rpc: Rpc;
   readonly clock: FakeClock;
   readonly config: StorageConfig;
+  readonly files: FilesystemConfig;
   readonly database: TestDatabase;
 }
 
 export const maxUploadBytes = 1_000_000;
+/** Any free port of this machine. */
+const free = { host: '127.0.0.1', port: 0 };
 
-/** A storage service on free ports, with a database and a data folder of its own; its collector runs when it is told. */
-export async function startStorage(t: Teardown): Promise<TestStorage> {
+/** A storage service on free ports, with a database and a data folder of its own or a bucket; its collector runs when it is told. */
+export async function startStorage(t: Teardown, bucket?: BackendConfig): Promise<TestStorage> {
   const database = await testDatabase(t);
-  const config = configFor(database, newFolder(t));
+  const files = { dataDir: newFolder(t), signingKey: new Secret('a signing key of thirty-two bytes'), edge: free, publicUrl: null };
+  const config = configFor(database, bucket ?? { kind: 'filesystem', ...files });
   const clock = new FakeClock(new Date());
   const app = await createApp(config, { log: silentLogger, now: () => clock.now() });
   t.teardown(() => app.stop());
@@ -40,7 +44,7 @@ export async function startStorage(t: Teardown): Promise<TestStorage> {
   await app.collector.runOnce(new AbortController().signal);
   const rpc = new RpcClient(storage.StorageServiceService, { host: '127.0.0.1', port: app.grpcPort });
   t.teardown(() => rpc.close());
-  return { app, rpc, clock, config, database };
+  return { app, rpc, clock, config, files, database };
 }
 
 export function newFolder(t: Teardown): string {
@@ -49,17 +53,13 @@ export function newFolder(t: Teardown): string {
   return folder;
 }
 
-function configFor(database: TestDatabase, dataDir: string): StorageConfig {
-  const free = { host: '127.0.0.1', port: 0 };
+function configFor(database: TestDatabase, backend: BackendConfig): StorageConfig {
   return {
     logLevel: 'silent',
     grpc: free,
-    edge: free,
     ops: free,
     database: { ...database.storageConfig, maxConnections: 5 },
-    publicUrl: null,
-    dataDir,
-    signingKey: new Secret('a signing key of thirty-two bytes'),
+    backend,
     maxUploadBytes,
     retentionMs: 90 * 86_400_000,
     collector: { intervalMs: 3_600_000, graceMs: 3_600_000 },
@@ -118,7 +118,7 @@ export async function failureOf(call: Promise<unknown>): Promise<DomainError> {
 }
 
 /** The names of all objects in the data folder, and of what is not whole. */
-export function filesIn({ dataDir }: Pick<StorageConfig, 'dataDir'>): {
+export function filesIn({ dataDir }: Pick<FilesystemConfig, 'dataDir'>): {
   readonly objects: readonly string[];
   readonly others: readonly string[];
 } {

@@ -5,7 +5,7 @@ NetworkPolicies, disruption budgets and autoscalers come from this table. A new 
 
   serves    port numbers by name
   calls     ports by the component that serves them
-  backends  database, redis, kubernetes: what it reaches outside of this table
+  backends  database, redis, objectStore, kubernetes: what it reaches outside of this table
 */}}
 {{- define "cloudscan.components" -}}
 api-grpc:
@@ -25,15 +25,23 @@ sweeper:
   calls: { storage: [grpc] }
   backends: [database, redis, kubernetes]
 storage:
+  {{- if eq .Values.storage.backend "filesystem" }}
   serves: { grpc: 8082, http: 8083 }
   calls: {}
   backends: [database]
+  {{- else }}
+  serves: { grpc: 8082 }
+  calls: {}
+  backends: [database, objectStore]
+  {{- end }}
 {{- end }}
 
 {{/* What a runner calls: no more than this, DNS and `runner.egress`. */}}
 {{- define "cloudscan.runnerCalls" -}}
 api-grpc: [grpc]
+{{- if eq .Values.storage.backend "filesystem" }}
 storage: [http]
+{{- end }}
 {{- end }}
 
 {{- define "cloudscan.opsPort" -}}

@@ -52,19 +52,49 @@
 {{- end }}
 
 {{- define "cloudscan.environment.storage" }}
-- { name: STORAGE_BACKEND, value: filesystem }
-- { name: STORAGE_DATA_DIR, value: /var/lib/cloudscan }
+- { name: STORAGE_BACKEND, value: {{ .Values.storage.backend }} }
 - { name: STORAGE_GRPC_HOST, value: 0.0.0.0 }
 - { name: STORAGE_GRPC_PORT, value: "8082" }
+{{- include (printf "cloudscan.environment.storage.%s" .Values.storage.backend) . }}
+- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | int64 | quote }} }
+{{- include "cloudscan.environment.unguarded" . }}
+{{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
+{{- end }}
+
+{{- define "cloudscan.environment.storage.s3" }}
+{{- $s3 := .Values.storage.s3 }}
+- { name: S3_BUCKET, value: {{ required "storage.s3.bucket is not set" $s3.bucket | quote }} }
+- { name: S3_REGION, value: {{ $s3.region | quote }} }
+{{- with include "cloudscan.s3Endpoint" . }}
+- { name: S3_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+{{- with $s3.publicEndpoint }}
+- { name: S3_PUBLIC_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+{{- with $s3.serverSideEncryption }}
+- { name: S3_SERVER_SIDE_ENCRYPTION, value: {{ . | quote }} }
+{{- end }}
+{{- with $s3.kmsKeyId }}
+- { name: S3_KMS_KEY_ID, value: {{ . | quote }} }
+{{- end }}
+{{- with $s3.existingSecret }}
+- name: S3_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef: { name: {{ . }}, key: access-key-id }
+- name: S3_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ . }}, key: secret-access-key }
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.storage.filesystem" }}
+- { name: STORAGE_DATA_DIR, value: /var/lib/cloudscan }
 - { name: STORAGE_HTTP_HOST, value: 0.0.0.0 }
 - { name: STORAGE_HTTP_PORT, value: "8083" }
 - { name: STORAGE_PUBLIC_URL, value: {{ include "cloudscan.storageUrl" . | quote }} }
 - name: STORAGE_SIGNING_KEY
   valueFrom:
     secretKeyRef: { name: {{ .Values.storage.signingKey.existingSecret }}, key: {{ .Values.storage.signingKey.key }} }
-- { name: RETENTION_DAYS, value: {{ .Values.retentionDays | int64 | quote }} }
-{{- include "cloudscan.environment.unguarded" . }}
-{{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
 {{- end }}
 
 {{- define "cloudscan.environment.cleaner" }}

@@ -82,6 +82,24 @@ capabilities:
 {{- end -}}
 {{- end }}
 
+{{/* Empty for AWS itself. */}}
+{{- define "cloudscan.s3Endpoint" -}}
+{{- if and .Values.minio.enabled (not .Values.storage.s3.endpoint) -}}
+http://{{ include "cloudscan.fullname" . }}-minio.{{ .Release.Namespace }}.svc:9000
+{{- else -}}
+{{ .Values.storage.s3.endpoint }}
+{{- end -}}
+{{- end }}
+
+{{/* How clients and runners reach the bytes: the edge of the storage service, or the bucket. */}}
+{{- define "cloudscan.bytesUrl" -}}
+{{- if eq .Values.storage.backend "filesystem" -}}
+{{ include "cloudscan.storageUrl" . }}
+{{- else -}}
+{{ .Values.storage.s3.publicEndpoint | default (include "cloudscan.s3Endpoint" .) | default (printf "the bucket %s" .Values.storage.s3.bucket) }}
+{{- end -}}
+{{- end }}
+
 {{/* How clients and runners reach the edge of the storage service. */}}
 {{- define "cloudscan.storageUrl" -}}
 {{- .Values.storage.publicUrl | default (printf "http://%s-storage.%s.svc:8083" (include "cloudscan.fullname" .) .Release.Namespace) -}}

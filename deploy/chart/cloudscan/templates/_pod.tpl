@@ -53,7 +53,7 @@ spec:
         {{- toYaml $values.resources | nindent 8 }}
       volumeMounts:
         - { name: tmp, mountPath: /tmp }
-        {{- if eq .name "storage" }}
+        {{- if and (eq .name "storage") (eq $root.Values.storage.backend "filesystem") }}
         - { name: data, mountPath: /var/lib/cloudscan }
         {{- end }}
         {{- if $root.Values.trustedCa.existingSecret }}
@@ -62,7 +62,7 @@ spec:
   volumes:
     - name: tmp
       emptyDir: { sizeLimit: 64Mi }
-    {{- if eq .name "storage" }}
+    {{- if and (eq .name "storage") (eq $root.Values.storage.backend "filesystem") }}
     - name: data
       persistentVolumeClaim:
         claimName: {{ $root.Values.storage.persistence.existingClaim | default (printf "%s-storage" (include "cloudscan.fullname" $root)) }}
