@@ -26,7 +26,17 @@ const scanId = '01981a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b';
 const token = 'runner-token-for-tests';
 
 function draft(index: number): FindingDraft {
-  const blank = { cveId: '', cweId: '', cvssScore: 0, cvssVector: '', packageName: '', packageVersion: '', fixedVersion: '', license: '', licenseCategory: '' };
+  const blank = {
+    cveId: '',
+    cweId: '',
+    cvssScore: 0,
+    cvssVector: '',
+    packageName: '',
+    packageVersion: '',
+    fixedVersion: '',
+    license: '',
+    licenseCategory: '',
+  };
   const place = { filePath: 'src/a.ts', startLine: index + 1, endLine: index + 1, startColumn: 1, endColumn: 2, codeSnippet: 'x' };
   const text = {
     title: `Finding ${index}`,

@@ -9,7 +9,17 @@ import { FindingBatches } from './finding-batches.ts';
 import type { FindingBatchesOptions } from './finding-batches.ts';
 
 function draft(title: string, description = ''): FindingDraft {
-  const blank = { cveId: '', cweId: '', cvssScore: 0, cvssVector: '', packageName: '', packageVersion: '', fixedVersion: '', license: '', licenseCategory: '' };
+  const blank = {
+    cveId: '',
+    cweId: '',
+    cvssScore: 0,
+    cvssVector: '',
+    packageName: '',
+    packageVersion: '',
+    fixedVersion: '',
+    license: '',
+    licenseCategory: '',
+  };
   const place = { filePath: 'a', startLine: 1, endLine: 1, startColumn: 0, endColumn: 0, codeSnippet: '' };
   return {
     scanType: 'sast',
