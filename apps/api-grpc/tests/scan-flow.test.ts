@@ -124,13 +124,15 @@ test('no tool succeeded: the scan fails and says which', async (t) => {
   const tools = [
     aToolRun({ name: 'semgrep', status: ToolStatus.TOOL_STATUS_FAILED, errorMessage: 'rules are missing' }),
     aToolRun({ name: 'trivy', status: ToolStatus.TOOL_STATUS_TIMED_OUT }),
+    aToolRun({ name: 'trufflehog', status: ToolStatus.TOOL_STATUS_OUT_OF_MEMORY }),
     aToolRun({ name: 'scancode', status: ToolStatus.TOOL_STATUS_SKIPPED }),
   ];
   const failed = await api.scans.call('completeScan', aCompletion(id, { tools }));
   t.is(failed.status, ScanStatus.FAILED);
   t.is(failed.failureReason, FailureReason.FAILURE_REASON_TOOL_ERROR);
-  t.is(failed.errorMessage, 'no tool succeeded: semgrep: rules are missing; trivy: ran out of time');
-  t.is(failed.tools.length, 3);
+  t.is(failed.errorMessage, 'no tool succeeded: semgrep: rules are missing; trivy: ran out of time; trufflehog: ran out of memory');
+  t.is(failed.tools.length, 4);
+  t.false(failed.partial);
 });
 
 test('some tools failed: the scan completes and shows their errors, or fails where the deployment wants that', async (t) => {
@@ -138,6 +140,7 @@ test('some tools failed: the scan completes and shows their errors, or fails whe
   const tenant = await Tenant.create(api);
   const lenient = await api.scans.call('completeScan', aCompletion(await tenant.running(), { tools }));
   t.is(lenient.status, ScanStatus.COMPLETED);
+  t.true(lenient.partial);
   t.is(lenient.tools[1]!.status, ToolStatus.TOOL_STATUS_FAILED);
   const strict = await startApi(t, { env: { SCAN_PARTIAL_RESULTS: 'fail' }, beside: api });
   const failed = await strict.scans.call('completeScan', aCompletion(await tenant.running(), { tools }));

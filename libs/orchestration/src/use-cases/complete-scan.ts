@@ -74,7 +74,18 @@ function describeFailure({ name, status, exitCode, errorMessage }: ToolRun): str
 }
 
 function briefEnd(status: ToolRun['status'], exitCode: number): string {
-  return status === 'failed' ? `exit code ${exitCode}` : status.replaceAll('_', ' ');
+  switch (status) {
+    case 'timed_out':
+      return 'ran out of time';
+    case 'out_of_memory':
+      return 'ran out of memory';
+    case 'killed':
+      return 'was killed';
+    case 'succeeded':
+    case 'skipped':
+    case 'failed':
+      return `exit code ${exitCode}`;
+  }
 }
 
 async function expectResults({ storage }: UseCasePorts, { scope }: Caller, scanId: string, artifactId: string): Promise<void> {
