@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasToolFailed } from '@cloudscan/domain';
 import type { FindingDraft, ToolRun } from '@cloudscan/domain';
 import type { SarifLog, SarifRun } from '@cloudscan/sarif';
 import type { Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '@cloudscan/scanners';
@@ -51,7 +52,7 @@ async function runTool(
   const startedAt = new Date();
   const outcome = 'problem' in probed ? cannotRun(probed.problem) : await scan(scanner, run, board, options);
   await run.end({
-    successful: outcome.status === 'succeeded' || outcome.status === 'skipped',
+    successful: !hasToolFailed(outcome),
     exitCode: outcome.exitCode,
     startedAt,
     endedAt: new Date(),
@@ -105,7 +106,7 @@ function cannotRun(errorMessage: string): ScannerOutcome {
 }
 
 function throwIfNoneWorked(tools: readonly ToolRun[]): void {
-  if (tools.some(({ status }) => status === 'succeeded' || status === 'skipped')) return;
+  if (!tools.every(hasToolFailed)) return;
   const allTimedOut = tools.every(({ status }) => status === 'timed_out');
   throw new RunFailure(allTimedOut ? 'deadline_exceeded' : 'tool_error', tools.map(({ errorMessage }) => errorMessage).join('; '));
 }
