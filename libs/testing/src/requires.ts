@@ -4,7 +4,24 @@ import type { ImplementationFn, TestFn } from 'ava';
 
 /** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. `script`: util-linux, for a terminal. */
 export type TestService =
-  'actionlint' | 'docker' | 'git' | 'helm' | 'kubectl' | 'kubernetes-validate' | 'minio' | 'ps' | 'psql' | 'redis' | 'script';
+  | 'actionlint'
+  | 'azurite'
+  | 'docker'
+  | 'fake-gcs-server'
+  | 'git'
+  | 'gitleaks'
+  | 'helm'
+  | 'kubectl'
+  | 'kubernetes-validate'
+  | 'minio'
+  | 'ps'
+  | 'psql'
+  | 'redis'
+  | 'scancode'
+  | 'script'
+  | 'semgrep'
+  | 'trivy'
+  | 'trufflehog';
 
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {
