@@ -1,4 +1,5 @@
 import { benchDispatch } from './bench/dispatch.ts';
+import { benchIngest } from './bench/ingest.ts';
 import { benchScan } from './bench/scan.ts';
 import { formatResult } from './bench/result.ts';
 import type { BenchResult } from './bench/result.ts';
@@ -8,6 +9,7 @@ const cases: Readonly<Record<string, (args: readonly string[]) => Promise<BenchR
   scan: benchScan,
   dispatch: benchDispatch,
   sweep: benchSweep,
+  ingest: benchIngest,
 };
 
 /** `npm run bench -- CASE [options] [--json]`: the figures as a table, or as one JSON object. Without a case, all of them. */

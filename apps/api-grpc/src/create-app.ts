@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createCaching } from '@cloudscan/cache';
 import type { Caching } from '@cloudscan/cache';
 import { Database, orchestratorRoles } from '@cloudscan/database';
-import { uuidV7 } from '@cloudscan/domain';
+import { uuidV7Maker } from '@cloudscan/domain';
 import { GrpcServer } from '@cloudscan/grpc';
 import { createUseCases } from '@cloudscan/orchestration';
 import type { StorageClient } from '@cloudscan/orchestration';
@@ -56,7 +56,7 @@ export async function createApp(config: ApiGrpcConfig, overrides: Overrides = {}
     cache: caching.cache,
     events: caching.events,
     clock: { now: () => new Date() },
-    newId: (at) => uuidV7(at.getTime(), randomBytes(10)),
+    newId: uuidV7Maker(randomBytes),
     policy: config.policy,
   });
   const auth = new Authenticator(systemScans, storage);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemScope } from '@cloudscan/auth';
 import { Database, orchestratorRoles } from '@cloudscan/database';
-import { uuidV7 } from '@cloudscan/domain';
+import { uuidV7Maker } from '@cloudscan/domain';
 import type { Clock } from '@cloudscan/orchestration';
 import { PgBossQueue } from '@cloudscan/queue';
 import { createRepositories, PgCleanerRunRepository } from '@cloudscan/repositories';
@@ -45,7 +45,7 @@ export async function createApp(config: CleanerConfig, overrides: Overrides = {}
     {
       ...{ scope: systemScope('cleaner'), system: createRepositories(database, queue).systemScans, clock },
       runs: new PgCleanerRunRepository(database),
-      newId: (at) => uuidV7(at.getTime(), randomBytes(10)),
+      newId: uuidV7Maker(randomBytes),
     },
     { policy: config.policy, log },
   );

@@ -120,8 +120,7 @@ export class Runner {
         onProgress: (fraction, message) => progress.set('scan', fraction, message),
         log,
       });
-      const results = await sarif.finish();
-      await batches.finish();
+      const [results] = await Promise.all([sarif.finish(), batches.finish()]);
       return { tools, results };
     } finally {
       await batches.close();

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
-import { isUuid, uuidV7, uuidV7Time } from './ids.ts';
+import { isUuid, uuidV7, uuidV7Maker, uuidV7Time } from './ids.ts';
 
 test('a UUIDv7 keeps its millisecond, whatever the random bytes', (t) => {
   fc.assert(
@@ -40,4 +41,17 @@ test('has no time for an id of another version or form', (t) => {
 
 test('refuses too few random bytes', (t) => {
   t.throws(() => uuidV7(0, new Uint8Array(9)), { instanceOf: RangeError });
+});
+
+test('a maker gives no two ids of a moment alike and draws its random bytes for many at a time', (t) => {
+  let draws = 0;
+  const make = uuidV7Maker((size) => {
+    draws += 1;
+    return randomBytes(size);
+  });
+  const at = new Date('2026-03-01T00:00:00.123Z');
+  const ids = Array.from({ length: 1000 }, () => make(at));
+  t.true(ids.every((id) => uuidV7Time(id)!.getTime() === at.getTime()));
+  t.is(new Set(ids).size, 1000);
+  t.is(draws, 3);
 });

@@ -5,10 +5,10 @@ export type { DomainErrorOptions, ErrorCode, FieldViolation, RetryClass } from '
 export { failureReasons, isRetryable } from './failure.ts';
 export type { FailureEvidence, FailureReason } from './failure.ts';
 export type { Finding, FindingDraft } from './finding.ts';
-export { formatUuid, isUuid, uuidV7, uuidV7Time } from './ids.ts';
+export { formatUuid, isUuid, uuidV7, uuidV7Maker, uuidV7Time } from './ids.ts';
 export type { Organization, Project } from './organization.ts';
 export { hasToolFailed, jobNameOf, parseJobName, scanTypes, toolStatuses } from './scan.ts';
-export type { Progress, Scan, ScanSource, ScanType, ToolRun, ToolStatus } from './scan.ts';
+export type { Progress, RunProvenance, Scan, ScanSource, ScanType, ToolRun, ToolStatus } from './scan.ts';
 export type { ScanEvent } from './scan-event.ts';
 export { canTransition, isTerminal, scanStatuses, scanTransitions, statesBefore } from './scan-status.ts';
 export type { ScanStatus } from './scan-status.ts';

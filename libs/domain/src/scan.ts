@@ -48,6 +48,15 @@ export interface ToolRun {
   readonly evidence: string;
 }
 
+/** What a run says it has read, and who says so. One of the first two is not empty. */
+export interface RunProvenance {
+  /** Lower-case hexadecimal SHA-256 of the archive that the run downloaded. */
+  readonly sourceSha256: string;
+  /** Full hexadecimal name of the commit that the run checked out. */
+  readonly gitCommit: string;
+  readonly runnerVersion: string;
+}
+
 export interface Scan {
   /** UUIDv7; its moment is `createdAt`. */
   readonly id: string;
@@ -70,6 +79,8 @@ export interface Scan {
   /** The run whose findings count; set by CompleteScan. */
   readonly acceptedRunId: string | null;
   readonly resultsArtifactId: string | null;
+  /** Of the run whose findings count; null where it does not say. */
+  readonly provenance: RunProvenance | null;
   readonly failureReason: FailureReason | null;
   readonly failureEvidence: FailureEvidence | null;
   readonly errorMessage: string;

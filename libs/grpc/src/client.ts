@@ -1,10 +1,19 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatEndpoint } from '@cloudscan/config';
 import type { Endpoint, Secret } from '@cloudscan/config';
 import { DomainError } from '@cloudscan/domain';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import type { CallOptions as GrpcCallOptions, ServiceError } from '@grpc/grpc-js';
-import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition, StreamingMethods, UnaryMethods } from './definition.ts';
+import type { CallOptions as GrpcCallOptions, ClientWritableStream, ServiceError } from '@grpc/grpc-js';
+import type {
+  MethodDefinition,
+  RequestOf,
+  ResponseOf,
+  ServiceDefinition,
+  StreamingMethods,
+  UnaryMethods,
+  UploadingMethods,
+} from './definition.ts';
 import { fromServiceError } from './status.ts';
 
 export interface RpcClientOptions {
@@ -55,15 +64,28 @@ export class RpcClient<Definition extends ServiceDefinition> {
     request: RequestOf<Definition[Name]>,
     options: CallOptions = {},
   ): Promise<ResponseOf<Definition[Name]>> {
+    return this.#callAgain<RequestOf<Definition[Name]>, ResponseOf<Definition[Name]>>(this.#definition[name]!, request, options);
+  }
+
+  /** As {@link call}, for a request that is encoded already. */
+  async callEncoded<Name extends UnaryMethods<Definition> & string>(
+    name: Name,
+    request: Buffer,
+    options: CallOptions = {},
+  ): Promise<ResponseOf<Definition[Name]>> {
+    const method = { ...this.#definition[name]!, requestSerialize: (bytes: Buffer) => bytes };
+    return this.#callAgain<Buffer, ResponseOf<Definition[Name]>>(method, request, options);
+  }
+
+  async #callAgain<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): Promise<Response> {
     const deadline = Date.now() + (options.deadlineMs ?? 30_000);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#callOnce<RequestOf<Definition[Name]>, ResponseOf<Definition[Name]>>(
-          this.#definition[name]!,
-          request,
-          deadline,
-          options,
-        );
+        return await this.#callOnce(method, request, deadline, options);
       } catch (error) {
         const pauseMs = Math.min(firstPauseMs * 2 ** attempt, 5000) * (0.5 + Math.random());
         const canRetry =
@@ -97,6 +119,42 @@ export class RpcClient<Definition extends ServiceDefinition> {
       for await (const message of call) yield message as ResponseOf<Definition[Name]>;
     } catch (error) {
       throw fromServiceError(error as ServiceError);
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort);
+      call.cancel();
+    }
+  }
+
+  /**
+   * Sends requests as fast as the server takes them and answers its response, also one that it gives before the last of them. What
+   * `requests` throws cancels the call. No deadline unless one is given.
+   */
+  async upload<Name extends UploadingMethods<Definition> & string>(
+    name: Name,
+    requests: AsyncIterable<RequestOf<Definition[Name]>>,
+    options: Pick<CallOptions, 'deadlineMs' | 'signal' | 'idempotencyKey'> = {},
+  ): Promise<ResponseOf<Definition[Name]>> {
+    const method = this.#definition[name] as MethodDefinition<RequestOf<Definition[Name]>, ResponseOf<Definition[Name]>>;
+    const answer = Promise.withResolvers<ResponseOf<Definition[Name]>>();
+    const answered = new AbortController();
+    const call = this.#client.makeClientStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      this.#metadata(options),
+      options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs },
+      (error, response) => {
+        if (error === null) answer.resolve(response!);
+        else answer.reject(fromServiceError(error));
+        answered.abort();
+      },
+    );
+    const onAbort = (): void => call.cancel();
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    if (options.signal?.aborted) call.cancel();
+    try {
+      const [response] = await Promise.all([answer.promise, sendAll(call, requests, answered.signal)]);
+      return response;
     } finally {
       options.signal?.removeEventListener('abort', onAbort);
       call.cancel();
@@ -154,6 +212,19 @@ export class RpcClient<Definition extends ServiceDefinition> {
     if (idempotencyKey !== undefined) metadata.set('idempotency-key', idempotencyKey);
     return metadata;
   }
+}
+
+/** Sends the requests, until `answered` aborts: then nobody reads them any more. */
+async function sendAll<Request>(
+  call: ClientWritableStream<Request>,
+  requests: AsyncIterable<Request>,
+  answered: AbortSignal,
+): Promise<void> {
+  for await (const request of requests) {
+    if (answered.aborted) return;
+    if (!call.write(request)) await once(call, 'drain', { signal: answered }).catch(() => undefined);
+  }
+  call.end();
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,11 +1,17 @@
 /** Makes any text storable: PostgreSQL refuses NUL, and jsonb refuses half of a surrogate pair. */
 export function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed();
+  return wellFormed.includes('\0') ? wellFormed.replaceAll('\0', '\uFFFD') : wellFormed;
 }
 
 /** At most `length` UTF-16 units, storable. */
 export function clip(text: string, length: number): string {
   return storable(text.slice(0, length));
+}
+
+/** An array of texts as PostgreSQL writes it. */
+export function toTextArray(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`).join(',')}}`;
 }
 
 /** JSON for a jsonb parameter; null stays SQL's null. */

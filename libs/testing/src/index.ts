@@ -1,5 +1,6 @@
 export { FakeClock, realClock } from './clock.ts';
 export type { TimerClock } from './clock.ts';
+export { copyFromFile, copyToFile } from './database/copy.ts';
 export { testDatabase, testDatabaseServer } from './database/test-database.ts';
 export type { TestDatabase, TestDatabaseOptions, TestServer } from './database/test-database.ts';
 export { eventually } from './eventually.ts';

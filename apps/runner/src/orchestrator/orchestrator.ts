@@ -3,7 +3,7 @@ import { scan as wire, storage } from '@cloudscan/contracts';
 import { DomainError } from '@cloudscan/domain';
 import type { FailureReason, Progress, ToolRun } from '@cloudscan/domain';
 import { failureReasonOnWire, progressToWire, toolRunToWire } from '@cloudscan/grpc';
-import type { RequestOf, ResponseOf, RpcClient } from '@cloudscan/grpc';
+import type { CallOptions, RequestOf, ResponseOf, RpcClient } from '@cloudscan/grpc';
 import type { Logger } from '@cloudscan/telemetry';
 import { AttemptRefused, RunFailure } from '../run-failure.ts';
 
@@ -19,7 +19,7 @@ export interface RunIdentity {
 }
 
 export interface OrchestratorOptions {
-  readonly client: Pick<RpcClient<Service>, 'call'>;
+  readonly client: Pick<RpcClient<Service>, 'call' | 'callEncoded'>;
   readonly identity: RunIdentity;
   readonly log: Logger;
   /** Milliseconds of the first pause between two tries; 200 by default. */
@@ -37,7 +37,7 @@ const maxFaults = 5;
  * repeat. Throws {@link AttemptRefused} where the attempt has lost its standing, and the signal's reason where that aborts.
  */
 export class Orchestrator {
-  readonly #client: Pick<RpcClient<Service>, 'call'>;
+  readonly #client: Pick<RpcClient<Service>, 'call' | 'callEncoded'>;
   readonly #identity: RunIdentity;
   readonly #log: Logger;
   readonly #firstPauseMs: number;
@@ -59,9 +59,15 @@ export class Orchestrator {
     await this.#call('updateScan', this.#update(wire.ScanStatus.FAILED, { failureReason, errorMessage: message }), signal);
   }
 
-  /** @param batchNumber from 1; sent again, a batch counts once */
-  async createFindings(batchNumber: number, findings: wire.Finding[], signal: AbortSignal): Promise<void> {
-    await this.#call('createFindings', { ...this.#identity, batchNumber, findings }, signal);
+  /**
+   * @param batchNumber from 1; sent again, a batch counts once
+   * @param findings the field `findings` of CreateFindingsRequest, encoded
+   */
+  async createFindings(batchNumber: number, findings: Buffer, signal: AbortSignal): Promise<void> {
+    // Encoded messages one behind the other are one message with the fields of all (Protocol Buffers, "Last One Wins").
+    const rest = wire.CreateFindingsRequest.encode({ ...this.#identity, batchNumber, findings: [] }).finish();
+    const request = Buffer.concat([rest, findings]);
+    await this.#again('createFindings', (options) => this.#client.callEncoded('createFindings', request, options), signal);
   }
 
   async complete(resultsArtifactId: string, tools: readonly ToolRun[], signal: AbortSignal): Promise<void> {
@@ -100,11 +106,15 @@ export class Orchestrator {
     return { id, attempt, runId, status, ...nothing, ...rest };
   }
 
-  async #call<Name extends Method>(name: Name, request: RequestOf<Service[Name]>, signal: AbortSignal): Promise<ResponseOf<Service[Name]>> {
+  #call<Name extends Method>(name: Name, request: RequestOf<Service[Name]>, signal: AbortSignal): Promise<ResponseOf<Service[Name]>> {
+    return this.#again(name, (options) => this.#client.call(name, request, options), signal);
+  }
+
+  async #again<Response>(name: Method, call: (options: CallOptions) => Promise<Response>, signal: AbortSignal): Promise<Response> {
     for (let attempt = 0, faults = 0; ; attempt += 1) {
       signal.throwIfAborted();
       try {
-        return await this.#client.call(name, request, { deadlineMs: callMs, signal });
+        return await call({ deadlineMs: callMs, signal });
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DomainError)) throw error;

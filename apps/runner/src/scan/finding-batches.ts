@@ -7,8 +7,8 @@ import { findingDraftToWire } from '@cloudscan/grpc';
 export interface FindingBatchesOptions {
   /** Where batches wait until they are sent. */
   readonly path: string;
-  /** Sends one; resolves when it is taken. Numbers go from 1. */
-  readonly send: (batchNumber: number, findings: wire.Finding[]) => Promise<void>;
+  /** Sends one, the encoded field `findings` of CreateFindingsRequest; resolves when it is taken. Numbers go from 1. */
+  readonly send: (batchNumber: number, findings: Buffer) => Promise<void>;
   readonly maxFindings?: number;
   /** Bytes of a batch on the wire: far below the 4 MiB that gRPC servers take by default. */
   readonly maxBytes?: number;
@@ -25,7 +25,7 @@ export class FindingBatches {
   /** Where each batch lies in the file. */
   readonly #written: { readonly offset: number; readonly length: number }[] = [];
   readonly #senders: readonly Promise<void>[];
-  #pending: wire.Finding[] = [];
+  #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #fileLength = 0;
   #writes: Promise<void> = Promise.resolve();
@@ -37,7 +37,7 @@ export class FindingBatches {
 
   private constructor(file: FileHandle, options: FindingBatchesOptions) {
     this.#file = file;
-    this.#options = { maxFindings: 500, maxBytes: 1024 * 1024, inFlight: 2, ...options };
+    this.#options = { maxFindings: 1000, maxBytes: 1024 * 1024, inFlight: 2, ...options };
     this.#senders = Array.from({ length: this.#options.inFlight }, () => this.#sendLoop());
   }
 
@@ -48,11 +48,10 @@ export class FindingBatches {
   /** May be called by several scanners at once. @throws what sending threw, from then on */
   async add(finding: FindingDraft): Promise<void> {
     this.#throwFailure();
-    const message = findingDraftToWire(finding);
-    const bytes = wire.Finding.encode(message).finish().length;
-    if (this.#pending.length > 0 && this.#pendingBytes + bytes > this.#options.maxBytes) this.#flush();
-    this.#pending.push(message);
-    this.#pendingBytes += bytes;
+    const bytes = encodeFinding(finding);
+    if (this.#pending.length > 0 && this.#pendingBytes + bytes.length > this.#options.maxBytes) this.#flush();
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
     if (this.#pending.length >= this.#options.maxFindings) this.#flush();
     await this.#writes;
   }
@@ -76,13 +75,7 @@ export class FindingBatches {
   }
 
   #flush(): void {
-    const bytes = wire.CreateFindingsRequest.encode({
-      scanId: '',
-      findings: this.#pending,
-      attempt: 0,
-      runId: '',
-      batchNumber: 0,
-    }).finish();
+    const bytes = Buffer.concat(this.#pending, this.#pendingBytes);
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#writes = this.#writes.then(async () => {
@@ -112,12 +105,12 @@ export class FindingBatches {
     }
   }
 
-  async #read(index: number): Promise<wire.Finding[]> {
+  async #read(index: number): Promise<Buffer> {
     const { offset, length } = this.#written[index]!;
     const buffer = Buffer.allocUnsafe(length);
     const { bytesRead } = await this.#file.read(buffer, 0, length, offset);
     if (bytesRead !== length) throw new Error(`the file of findings ends at ${offset + bytesRead}`);
-    return wire.CreateFindingsRequest.decode(buffer).findings;
+    return buffer;
   }
 
   #fail(error: unknown): void {
@@ -140,4 +133,10 @@ export class FindingBatches {
       this.#wake = resolve;
     });
   }
+}
+
+/** A finding as one element of the field `findings`: elements one behind the other are the field. */
+function encodeFinding(finding: FindingDraft): Uint8Array {
+  const findings = [findingDraftToWire(finding)];
+  return wire.CreateFindingsRequest.encode({ scanId: '', findings, attempt: 0, runId: '', batchNumber: 0 }).finish();
 }

@@ -16,7 +16,7 @@ export const maxFindingsPerBatch = 10_000;
 /** Characters that free text is cut to. */
 const freeText = { title: 500, description: 20_000, codeSnippet: 8_000, remediation: 8_000 } as const;
 /** Characters that the names of things have at most; a name that was cut would be another one. */
-const names = {
+const names = entries({
   toolName: ['tool_name', 100],
   toolVersion: ['tool_version', 100],
   ruleId: ['rule_id', 500],
@@ -29,13 +29,14 @@ const names = {
   fixedVersion: ['fixed_version', 500],
   license: ['license', 1000],
   licenseCategory: ['license_category', 100],
-} as const;
-const positions = {
+} as const);
+const positions = entries({
   startLine: 'line_number',
   endLine: 'end_line',
   startColumn: 'start_column',
   endColumn: 'end_column',
-} as const;
+} as const);
+const maxPosition = 2 ** 31 - 1;
 const maxReferences = 100;
 const maxReferenceLength = 2048;
 const maxRawOutputBytes = 16 * 1024;
@@ -56,8 +57,16 @@ function readFinding(reader: RequestReader, field: string, given: GivenFinding):
   const scanType = reader.member(`${field}.scan_type`, given.scanType, scanTypes);
   const severity = reader.member(`${field}.severity`, given.severity, severities);
   if (given.title === '') reader.wrong(`${field}.title`, 'is empty');
-  for (const [key, [name, max]] of entries(names)) reader.text(`${field}.${name}`, given[key], { max });
-  for (const [key, name] of entries(positions)) reader.integer(`${field}.${name}`, given[key], { min: 0, max: 2 ** 31 - 1 });
+  // A batch has some 150,000 fields: they get their names only where they are wrong.
+  for (const [key, [name, max]] of names) {
+    const text = given[key];
+    if (text.length > max || text.includes('\0')) reader.text(`${field}.${name}`, text, { max });
+  }
+  for (const [key, name] of positions) {
+    const value = given[key];
+    if (!Number.isSafeInteger(value) || value < 0 || value > maxPosition)
+      reader.integer(`${field}.${name}`, value, { min: 0, max: maxPosition });
+  }
   if (!(given.cvssScore >= 0 && given.cvssScore <= 10)) reader.wrong(`${field}.cvss_score`, `is ${given.cvssScore}; give 0.0 to 10.0`);
   readReferences(reader, `${field}.references`, given.references);
   reader.line(`${field}.fingerprint`, given.fingerprint, {
@@ -84,7 +93,7 @@ function readReferences(reader: RequestReader, field: string, references: readon
 
 /** JSON that is cut is no JSON: a record that is too large is left out. */
 function rawOutputOf(text: string): string {
-  return Buffer.byteLength(text) <= maxRawOutputBytes && isJson(text) ? text : '';
+  return text !== '' && Buffer.byteLength(text) <= maxRawOutputBytes && isJson(text) ? text : '';
 }
 
 function isJson(text: string): boolean {
@@ -102,6 +111,6 @@ function fingerprintOf({ scanType, ruleId, cveId, cweId, title, filePath, packag
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {
+function entries<const K extends string, const V>(record: Readonly<Record<K, V>>): readonly [K, V][] {
   return Object.entries(record) as [K, V][];
 }

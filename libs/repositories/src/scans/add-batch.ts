@@ -1,7 +1,7 @@
 import type { Statement, Transaction } from '@cloudscan/database';
 import { countBySeverity } from '@cloudscan/domain';
 import type { Finding, Scan } from '@cloudscan/domain';
-import { toJson } from '../text.ts';
+import { storable, toTextArray } from '../text.ts';
 import { findingColumns } from './finding-rows.ts';
 
 const claimStatement: Statement = {
@@ -19,7 +19,7 @@ const names = findingColumns.map(({ name }) => name);
 /*
  * One array per column: the statement is the same for one finding and for ten thousand. COPY would be no faster for such
  * batches and is refused into a table with row-level security. Arrays of arrays do not unnest by row, so the references of
- * a finding come as a JSON text. The counters of the run grow in the same statement.
+ * a finding come as the text of their array. The counters of the run grow in the same statement.
  */
 const insertStatement: Statement = {
   name: 'insert-findings',
@@ -31,7 +31,7 @@ const insertStatement: Statement = {
     )
     INSERT INTO findings (scan_id, run_id, scan_created_at, organization_id, "references", ${names.join(', ')})
     SELECT counted.scan_id, counted.run_id, counted.scan_created_at, counted.organization_id,
-      ARRAY(SELECT jsonb_array_elements_text(batch.links::jsonb)), ${names.map((name) => `batch.${name}`).join(', ')}
+      batch.links::text[], ${names.map((name) => `batch.${name}`).join(', ')}
     FROM counted, unnest($10::text[], ${findingColumns.map(({ type }, index) => `$${index + 11}::${type}[]`).join(', ')})
       AS batch (links, ${names.join(', ')})`,
 };
@@ -53,8 +53,8 @@ export async function addBatch(
     await transaction.query(insertStatement, [
       ...[scan.id, runId, scan.createdAt, scan.organizationId],
       ...[counts.critical, counts.high, counts.medium, counts.low, counts.info],
-      findings.map(({ references }) => toJson(references)),
-      ...findingColumns.map(({ of }) => findings.map(of)),
+      toTextArray(findings.map(({ references }) => toTextArray(references.map(storable)))),
+      ...findingColumns.map(({ type, of }) => (type === 'text' ? toTextArray(findings.map(of) as string[]) : findings.map(of))),
     ]);
   }
   return { isNew: true, count: findings.length };

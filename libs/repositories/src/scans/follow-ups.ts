@@ -29,6 +29,12 @@ export function leftoversOf({ id, organizationId, status, resultsArtifactId }: S
   return [{ queue: 'delete-artifacts', message: { organizationId, scanId: id, type: 'scan_results', keep } }];
 }
 
+/** What is attested is what a completed run says of its source and its results. */
+export function attestationOf({ id, organizationId, status, resultsArtifactId, provenance }: Scan): readonly OutgoingMessage[] {
+  if (status !== 'completed' || resultsArtifactId === null || provenance === null) return [];
+  return [{ queue: 'attest', message: { organizationId, scanId: id } }];
+}
+
 function stopJobMessage({ id, attempt }: Scan): OutgoingMessage {
   return { queue: 'stop-job', message: { scanId: id, attempt, jobName: jobNameOf(id, attempt) } };
 }

@@ -30,7 +30,7 @@ import { isActive } from './active-scans.ts';
 import { addBatch } from './add-batch.ts';
 import { lockAdmission } from './admission-lock.ts';
 import { admit, reachedQueueLimit } from './admission.ts';
-import { leftoversOf, removeJobOf, stopJobOf } from './follow-ups.ts';
+import { attestationOf, leftoversOf, removeJobOf, stopJobOf } from './follow-ups.ts';
 import { claimKey, findKey } from './idempotency.ts';
 import { ensurePartitionsOf } from './partitions.ts';
 import { openRun, runCounters, runOfAttempt } from './runs.ts';
@@ -268,7 +268,7 @@ export class PgScanRepository implements ScanRepository {
     const entersQueue = after.status === 'queued' && after.attempt !== before?.attempt;
     const ends = before !== null && isActive(before) && !isActive(after);
     const admits = limits !== null && (entersQueue || ends);
-    const outgoing = [...messages, ...(ends ? leftoversOf(after) : [])];
+    const outgoing = [...messages, ...(ends ? [...leftoversOf(after), ...attestationOf(after)] : [])];
     if (!admits && outgoing.length === 0) return after;
     await transaction.becomeSystem();
     if (outgoing.length > 0) await this.#jobs.send(transaction, outgoing);

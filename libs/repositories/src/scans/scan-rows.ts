@@ -1,5 +1,5 @@
 import { uuidV7Time } from '@cloudscan/domain';
-import type { FailureEvidence, FailureReason, Progress, Scan, ScanEvent, ScanStatus, ScanType, ToolRun } from '@cloudscan/domain';
+import type { FailureEvidence, FailureReason, Progress, RunProvenance, Scan, ScanEvent, ScanStatus, ScanType, ToolRun } from '@cloudscan/domain';
 import { clip, toJson } from '../text.ts';
 
 export interface ScanRow {
@@ -25,6 +25,7 @@ export interface ScanRow {
   readonly tools: readonly ToolRun[];
   readonly accepted_run_id: string | null;
   readonly results_artifact_id: string | null;
+  readonly provenance: RunProvenance | null;
   readonly failure_reason: FailureReason | null;
   readonly failure_evidence: FailureEvidence | null;
   readonly error_message: string;
@@ -60,6 +61,7 @@ const scanColumnNames = [
   'tools',
   'accepted_run_id',
   'results_artifact_id',
+  'provenance',
   'failure_reason',
   'failure_evidence',
   'error_message',
@@ -93,6 +95,7 @@ export function toScan(row: ScanRow): Scan {
     tools: row.tools,
     acceptedRunId: row.accepted_run_id,
     resultsArtifactId: row.results_artifact_id,
+    provenance: row.provenance,
     failureReason: row.failure_reason,
     failureEvidence: row.failure_evidence,
     errorMessage: row.error_message,
@@ -129,6 +132,7 @@ export function mutableColumns(scan: Scan, json: (value: object | null) => unkno
     tools: json(scan.tools),
     accepted_run_id: scan.acceptedRunId,
     results_artifact_id: scan.resultsArtifactId,
+    provenance: json(scan.provenance),
     failure_reason: scan.failureReason,
     failure_evidence: json(scan.failureEvidence),
     error_message: clip(scan.errorMessage, maxMessageLength),

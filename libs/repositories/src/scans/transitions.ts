@@ -47,6 +47,7 @@ export function created(organizationId: string, command: CreateScanCommand): Cha
     tools: [],
     acceptedRunId: null,
     resultsArtifactId: null,
+    provenance: null,
     failureReason: null,
     failureEvidence: null,
     errorMessage: '',
@@ -97,7 +98,8 @@ export function completionVerdict(scan: Scan, command: CompleteScanCommand, runI
 export function completed(scan: Scan, command: CompleteScanCommand, runId: string, findings: SeverityCounts): Change {
   const { actor, at, failure } = command;
   const atWork = scan.status === 'queued' ? running(unmoved(scan), at) : unmoved(scan);
-  const result = { acceptedRunId: runId, resultsArtifactId: command.resultsArtifactId, tools: command.tools, findings, completedAt: at };
+  const { resultsArtifactId, provenance, tools } = command;
+  const result = { acceptedRunId: runId, resultsArtifactId, provenance, tools, findings, completedAt: at };
   if (failure === null) return moved(atWork, 'completed', result, { actor, at });
   return moved(
     atWork,
