@@ -26,17 +26,18 @@ export function readLicenseExpression(field: string): StatedLicense | null {
     return { text: text.slice(0, maxLength), node: null, proprietary: true };
   if (text.length > maxLength) return { text: `${text.slice(0, 80)}…`, node: null, proprietary: false };
   for (const candidate of [text, text.replaceAll('/', ' OR ')]) {
-    const node = tryParse(candidate);
+    const node = parseExpression(candidate);
     if (node !== null) return { text: candidate, node, proprietary: false };
   }
   // "SEE LICENSE IN …" points to a text; a guess at it would be one at the file's name.
   const guess = /^see\b/i.test(text) ? null : correct(text);
   // Of "BSD, GPL 3" the guess takes a part; that must not hide a copyleft licence.
   const corrected = guess !== null && /GPL|GNU/i.test(text) && !/GPL|GFDL/.test(guess) ? null : guess;
-  return { text: corrected ?? text, node: corrected === null ? null : tryParse(corrected), proprietary: false };
+  return { text: corrected ?? text, node: corrected === null ? null : parseExpression(corrected), proprietary: false };
 }
 
-function tryParse(expression: string): SpdxNode | null {
+/** Null for what is no SPDX expression (SPDX 2.3, annex D). */
+export function parseExpression(expression: string): SpdxNode | null {
   try {
     return parse(expression);
   } catch {

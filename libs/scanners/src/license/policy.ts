@@ -17,22 +17,25 @@ export interface LicenseVerdict {
   readonly severity: Severity | null;
 }
 
+/** The category of an SPDX identifier; the exception is the one after WITH, empty where there is none. */
+export type Categorize = (identifier: string, exception: string) => LicenseCategory;
+
 /** The verdict on a licence: of alternatives (OR) the mildest, since one may choose it; of what holds together (AND) the strictest. */
-export function judge(license: StatedLicense, policy: LicensePolicy): LicenseVerdict {
-  if (license.node !== null) return judgeNode(license.node, policy);
+export function judge(license: StatedLicense, policy: LicensePolicy, categorize: Categorize = categoryOf): LicenseVerdict {
+  if (license.node !== null) return judgeNode(license.node, policy, categorize);
   return verdict(license.proprietary ? 'proprietary' : 'unknown', [license.text], policy);
 }
 
-function judgeNode(node: SpdxNode, policy: LicensePolicy): LicenseVerdict {
+function judgeNode(node: SpdxNode, policy: LicensePolicy, categorize: Categorize): LicenseVerdict {
   if (!('conjunction' in node)) {
     const { license, plus = false, exception = '' } = node;
     const bare = license.replace(/-(only|or-later)$/, '');
     // A policy that names GPL-3.0 means each of its forms.
     const names = [license, bare, ...(plus ? [`${license}+`] : []), ...(exception === '' ? [] : [`${license} WITH ${exception}`])];
-    return verdict(categoryOf(license, exception), names, policy);
+    return verdict(categorize(license, exception), names, policy);
   }
-  const left = judgeNode(node.left, policy);
-  const right = judgeNode(node.right, policy);
+  const left = judgeNode(node.left, policy, categorize);
+  const right = judgeNode(node.right, policy, categorize);
   const leftIsStricter = strictness(left) > strictness(right);
   return leftIsStricter === (node.conjunction === 'and') ? left : right;
 }

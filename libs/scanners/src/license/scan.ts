@@ -1,5 +1,3 @@
-import { severities, severityRank } from '@cloudscan/domain';
-import type { Severity } from '@cloudscan/domain';
 import type { BuiltinFinding } from '../builtin/protocol.ts';
 import type { BuiltinTask } from '../builtin/run-builtin.ts';
 import { normalizeName } from '../inventory/dependency.ts';
@@ -8,14 +6,12 @@ import { readInventory } from '../inventory/read-inventory.ts';
 import { installedPackages } from './installed-packages.ts';
 import type { InstalledPackage } from './installed-packages.ts';
 import { readLicenseExpression } from './license-expression.ts';
-import { licenseFinding, unknownLicensesFinding } from './license-finding.ts';
+import { findingsOf, maxFilesKept, noPackage, ownLicenses } from './judging.ts';
+import type { Judging } from './judging.ts';
+import { unknownLicensesFinding } from './license-finding.ts';
 import type { LicensedThing } from './license-finding.ts';
 import { sourceLicenses } from './own-license.ts';
-import { judge } from './policy.ts';
 import type { LicenseOptions } from './settings.ts';
-
-/** Files in which one licence stands that are kept: enough for the finding, bounded for a large source. */
-const maxFilesKept = 1000;
 
 /** The table of categories has no version of its own. */
 export function rulesVersion(): string {
@@ -28,7 +24,7 @@ export function rulesVersion(): string {
  */
 export async function* scan({ sourceDir, options, progress, remark }: BuiltinTask<LicenseOptions>): AsyncGenerator<BuiltinFinding, void> {
   const { root, others } = await gatherSourceLicenses(sourceDir);
-  const judging: Judging = { policy: options, own: new Set(root.map(({ license }) => withoutVersionSuffix(license))) };
+  const judging: Judging = { policy: options, own: ownLicenses(root) };
   for (const thing of [...root, ...others]) yield* findingsOf(thing, judging);
   progress(0.4);
   const installed = await gatherInstalled(sourceDir);
@@ -55,32 +51,6 @@ export async function* scan({ sourceDir, options, progress, remark }: BuiltinTas
   }
 }
 
-interface Judging {
-  readonly policy: LicenseOptions;
-  /** The repository's own licences. */
-  readonly own: ReadonlySet<string>;
-}
-
-function* findingsOf(thing: LicensedThing, { policy, own }: Judging): Generator<BuiltinFinding, void> {
-  const stated = readLicenseExpression(thing.license);
-  if (stated === null) return;
-  const verdict = judge(stated, policy);
-  if (verdict.severity === null) return;
-  if (verdict.decision === 'by_category' && own.has(withoutVersionSuffix(stated.text))) return;
-  const severity = thing.dev === true && verdict.decision === 'by_category' ? milder(verdict.severity) : verdict.severity;
-  yield licenseFinding({ ...thing, license: stated.text }, { ...verdict, severity });
-}
-
-/** What only development needs is not distributed: one step less severe. */
-function milder(severity: Severity): Severity {
-  return severities[Math.min(severityRank(severity) + 1, severities.length - 1)]!;
-}
-
-/** A licence text cannot tell `-only` from `-or-later`, so the repository's own matches both. */
-function withoutVersionSuffix(license: string): string {
-  return license.replace(/-(only|or-later)\b/g, '');
-}
-
 /** The files' licences, each licence once, at the first file that states it. */
 async function gatherSourceLicenses(
   sourceDir: string,
@@ -95,8 +65,6 @@ async function gatherSourceLicenses(
   }
   return { root: [...root.values()], others: [...others.values()] };
 }
-
-const noPackage = { packageName: '', packageVersion: '', ecosystem: '', direct: null, dev: null } as const;
 
 async function gatherInstalled(sourceDir: string): Promise<ReadonlyMap<string, InstalledPackage>> {
   const installed = new Map<string, InstalledPackage>();

@@ -8,11 +8,16 @@ import type { LicensePolicy } from './policy.ts';
 export type LicenseOptions = LicensePolicy;
 
 /**
- * The licence scanner's settings from the environment: `LICENSE_POLICY_ALLOW` and `LICENSE_POLICY_DENY`, lists of SPDX
- * identifiers and categories, parted by commas. Both are empty by default.
+ * `LICENSE_POLICY_ALLOW` and `LICENSE_POLICY_DENY`, lists of SPDX identifiers and categories, parted by commas. Both are empty by
+ * default.
  */
+export function readLicensePolicy(env: EnvReader): LicensePolicy {
+  return { allow: readPolicyList(env, 'LICENSE_POLICY_ALLOW'), deny: readPolicyList(env, 'LICENSE_POLICY_DENY') };
+}
+
+/** The licence scanner's settings from the environment: {@link readLicensePolicy}. */
 export function readLicenseSettings(env: EnvReader): BuiltinSettings {
-  const options: LicenseOptions = { allow: readPolicyList(env, 'LICENSE_POLICY_ALLOW'), deny: readPolicyList(env, 'LICENSE_POLICY_DENY') };
+  const options: LicenseOptions = readLicensePolicy(env);
   return { options };
 }
 
