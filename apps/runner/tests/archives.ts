@@ -24,6 +24,22 @@ export async function tarGz(members: readonly TarMember[]): Promise<Buffer> {
   return gzipSync(await tar(members));
 }
 
+/** Members of a tar (POSIX ustar) whose names are bytes and whose type flag is anything, as no tool would write them. */
+export function rawTar(members: readonly { name: Buffer; content?: Buffer; type?: string; size?: number }[]): Buffer {
+  const blocks = members.flatMap(({ name, content = Buffer.alloc(0), type = '0', size = content.length }) => {
+    const header = Buffer.alloc(512);
+    name.copy(header, 0, 0, 100);
+    header.write('0000644\x000000000\x000000000\0', 100, 'latin1');
+    header.write(`${size.toString(8).padStart(11, '0')}\x0000000000000\0`, 124, 'latin1');
+    header.write(`        ${type}`, 148, 'latin1');
+    header.write('ustar\x0000', 257, 'latin1');
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return [header, content, Buffer.alloc((512 - (content.length % 512)) % 512)];
+  });
+  return Buffer.concat(blocks);
+}
+
 export interface ZipMember {
   readonly name: string;
   readonly content?: string | Buffer;
@@ -32,6 +48,8 @@ export interface ZipMember {
   /** What the headers say instead of the truth. */
   readonly declaredSize?: number;
   readonly flags?: number;
+  /** Points to the content of the first member, of which there is one copy only. */
+  readonly overlaps?: boolean;
 }
 
 /** A zip (PKWARE APPNOTE 4.3) that says what it is told to say. */
@@ -39,7 +57,7 @@ export function zip(members: readonly ZipMember[]): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;
-  for (const { name, content = '', mode = 0o100644, declaredSize, flags = 0x800 } of members) {
+  for (const { name, content = '', mode = 0o100644, declaredSize, flags = 0x800, overlaps = false } of members) {
     const body = Buffer.from(content);
     const packed = deflateRawSync(body);
     const bytes = Buffer.from(name);
@@ -54,9 +72,10 @@ export function zip(members: readonly ZipMember[]): Buffer {
     const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, bytes, packed]);
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE((mode << 16) >>> 0, 6);
-    tail.writeUInt32LE(offset, 10);
+    tail.writeUInt32LE(overlaps ? 0 : offset, 10);
     const version = Buffer.from([20, 3]);
     centrals.push(Buffer.concat([Buffer.from('PK\x01\x02', 'latin1'), version, common, tail, bytes]));
+    if (overlaps) continue;
     locals.push(local);
     offset += local.length;
   }

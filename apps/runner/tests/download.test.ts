@@ -23,7 +23,7 @@ interface Fetched {
   readonly bytes: () => Promise<Buffer>;
   readonly ranges: (string | undefined)[];
   readonly located: () => number;
-  readonly done: Promise<void>;
+  readonly done: Promise<string>;
 }
 
 async function fetchFrom(

@@ -177,6 +177,17 @@ test('runs no hook, no filter, makes no link, fetches no submodule', async (t) =
   t.false(existsSync(join(target, '.git')));
 });
 
+test('files come as they were committed, whatever attributes would make of them', async (t) => {
+  const { url, git, commit, path } = await repository(t);
+  const files = { 'ident.txt': '$Id$\n'.repeat(1000), 'ends.txt': '\n'.repeat(1000), 'wide.txt': 'x'.repeat(1000) };
+  commit(files);
+  writeFileSync(join(path, '.gitattributes'), 'ident.txt ident\nends.txt text eol=crlf\nwide.txt working-tree-encoding=UTF-32\n');
+  git('add', '.gitattributes');
+  git('commit', '--quiet', '--message=m');
+  const { target } = await clone(t, { gitUrl: url });
+  for (const [name, content] of Object.entries(files)) t.is(readFileSync(join(target, name), 'utf8'), content, name);
+});
+
 test('counts a tree before it writes it', async (t) => {
   const { url, git, commit } = await repository(t);
   commit({ 'a.txt': 'x'.repeat(100) });

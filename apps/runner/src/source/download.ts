@@ -41,9 +41,10 @@ const maxMismatches = 2;
  * Streams an object to a file, going on where a broken connection left off (RFC 9110 section 14), and checks its size and SHA-256.
  * Tries until the signal aborts.
  *
+ * @returns the SHA-256 of what is in the file, in lower-case hexadecimal
  * @throws RunFailure `source_missing` when it is not there, `source_invalid` when it is not what was declared
  */
-export async function download(path: string, options: DownloadOptions): Promise<void> {
+export async function download(path: string, options: DownloadOptions): Promise<string> {
   // Appending: after it was truncated a file grows from its start again.
   await using file = await open(path, 'a', 0o600);
   await file.truncate(0);
@@ -52,7 +53,7 @@ export async function download(path: string, options: DownloadOptions): Promise<
   for (let attempt = 0; ; attempt += 1) {
     options.signal.throwIfAborted();
     const outcome = await transfer.tryOnce();
-    if (outcome === 'complete' && transfer.isAsDeclared()) return;
+    if (outcome === 'complete' && transfer.isAsDeclared()) return transfer.sha256;
     if (outcome === 'complete') {
       mismatches += 1;
       if (mismatches >= maxMismatches)
@@ -85,10 +86,13 @@ class Transfer {
     this.received = 0;
   }
 
+  get sha256(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
   isAsDeclared(): boolean {
     const { sizeBytes, sha256 } = this.#source!;
-    const digest = this.#hash.copy().digest('hex');
-    return (sizeBytes === 0 || sizeBytes === this.received) && (sha256 === '' || sha256 === digest);
+    return (sizeBytes === 0 || sizeBytes === this.received) && (sha256 === '' || sha256 === this.sha256);
   }
 
   /** `broken`: what came stays, and the next try asks for the rest. `expired`: the next try asks for a new URL. */

@@ -25,6 +25,8 @@ export interface FetchedSource {
   readonly folder: string;
   /** Null for an upload. */
   readonly revision: ClonedRevision | null;
+  /** Lower-case hexadecimal SHA-256 of the archive; empty for a clone. */
+  readonly sha256: string;
 }
 
 /**
@@ -36,9 +38,8 @@ export async function fetchSource(options: FetchOptions): Promise<FetchedSource>
   const { source, workDir } = options.config;
   const folder = join(workDir, 'source');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (source.artifactId === '') return { folder, revision: await cloneSource(folder, options) };
-  await downloadSource(folder, options);
-  return { folder, revision: null };
+  if (source.artifactId === '') return { folder, revision: await cloneSource(folder, options), sha256: '' };
+  return { folder, revision: null, sha256: await downloadSource(folder, options) };
 }
 
 async function cloneSource(folder: string, { config, progress, signal, log }: FetchOptions): Promise<ClonedRevision> {
@@ -55,16 +56,17 @@ async function cloneSource(folder: string, { config, progress, signal, log }: Fe
   return revision;
 }
 
-async function downloadSource(folder: string, { config, orchestrator, dispatcher, progress, signal, log }: FetchOptions): Promise<void> {
+async function downloadSource(folder: string, { config, orchestrator, dispatcher, progress, signal, log }: FetchOptions): Promise<string> {
   const archive = join(config.workDir, 'source.archive');
   progress.set('download', 0, 'downloading the source');
   const timeout = new AbortController();
   const timer = setTimeout(() => {
     timeout.abort(new RunFailure('deadline_exceeded', 'the source could not be downloaded in time; raise DOWNLOAD_TIMEOUT'));
   }, config.timeouts.downloadMs);
+  let sha256: string;
   try {
     const until = AbortSignal.any([signal, timeout.signal]);
-    await download(archive, {
+    sha256 = await download(archive, {
       locate: async () => {
         const { artifact, downloadUrl } = await orchestrator.sourceArtifact(config.source.artifactId, until);
         if (downloadUrl === '') throw new RunFailure('source_missing', 'the source was never uploaded; upload it and start the scan again');
@@ -84,4 +86,5 @@ async function downloadSource(folder: string, { config, orchestrator, dispatcher
   const report = await unpack(archive, folder, { limits: config.unpack, signal, onProgress });
   await rm(archive);
   log.info(report, 'unpacked the source');
+  return sha256;
 }

@@ -53,6 +53,8 @@ export async function cloneRepository(source: SourceConfig, options: CloneOption
   checkSource(source);
   const git = new Git(await prepareHome(options.homeDir, source), source.allowedProtocols, options);
   await git.run(['init', '--quiet', '--template=', '.'], 'prepare a clone');
+  await mkdir(join(options.folder, '.git', 'info'), { recursive: true });
+  await writeFile(join(options.folder, '.git', 'info', 'attributes'), noAttributes);
   const commit = await fetchCommit(git, source);
   await git.checkSize(commit);
   await git.run(['checkout', '--quiet', '--force', '--detach', commit], 'check out the revision');
@@ -125,6 +127,12 @@ const gitConfig = `[core]
 [transfer]
   bundleURI = false
 `;
+
+/**
+ * Stands over the repository's own `.gitattributes` (gitattributes(5)): files come as they were committed. What the attributes convert
+ * can be many times as large as what was counted (`$Id$`, line ends, encodings).
+ */
+const noAttributes = '* -text -eol -ident -filter -working-tree-encoding\n';
 
 async function prepareHome(homeDir: string, { gitUrl }: SourceConfig): Promise<string> {
   await mkdir(homeDir, { recursive: true, mode: 0o700 });

@@ -14,6 +14,11 @@ export interface UnpackReport {
   readonly bytes: number;
   /** Links, devices, pipes: never made, so that nothing in the tree leads out of it. */
   readonly specials: number;
+  /**
+   * What lay in a `.git`, or was one. Git reads settings there that name programs to run, and a tool that calls Git in the tree would
+   * run them; a clone comes without it too.
+   */
+  readonly repositoryFiles: number;
   /** Members whose name was there already; the last one counts, as in tar. */
   readonly duplicates: number;
   /** Members whose name the file system takes for that of another (letter case), or that stand where a folder does. */
@@ -32,6 +37,7 @@ export class TreeWriter {
   readonly #writes = new Set<Promise<void>>();
   #writeFailure: { readonly error: unknown } | null = null;
   #specials = 0;
+  #repositoryFiles = 0;
   #duplicates = 0;
   #collisions = 0;
 
@@ -44,7 +50,7 @@ export class TreeWriter {
   async addFolder(name: string): Promise<void> {
     this.#budget.addMember();
     const path = this.#pathOf(name);
-    if (path !== '') await this.#makeFolder(path);
+    if (path !== '' && !isOfRepository(path)) await this.#makeFolder(path);
   }
 
   skipSpecial(): void {
@@ -61,7 +67,12 @@ export class TreeWriter {
   async addFile(name: string, declaredBytes: number, content: AsyncIterable<Buffer>): Promise<void> {
     this.#throwWriteFailure();
     this.#budget.addMember();
-    const path = this.#pathOf(name);
+    const path = this.#distinct(this.#pathOf(name));
+    if (isOfRepository(path)) {
+      this.#repositoryFiles += 1;
+      await drain(content);
+      return;
+    }
     if (path === '' || !(await this.#makeFolder(parentOf(path))) || this.#folders.has(path)) {
       this.#collisions += 1;
       await drain(content);
@@ -77,7 +88,12 @@ export class TreeWriter {
   async finish(): Promise<UnpackReport> {
     await Promise.all(this.#writes);
     this.#throwWriteFailure();
-    const counts = { specials: this.#specials, duplicates: this.#duplicates, collisions: this.#collisions };
+    const counts = {
+      specials: this.#specials,
+      repositoryFiles: this.#repositoryFiles,
+      duplicates: this.#duplicates,
+      collisions: this.#collisions,
+    };
     return { files: this.#files.size, bytes: this.#budget.bytes, ...counts };
   }
 
@@ -94,6 +110,14 @@ export class TreeWriter {
     const path = segments.join('/');
     this.#budget.checkPath(path);
     return path;
+  }
+
+  /** Names of other encodings than UTF-8 show the same where they differ: each gets a number, so that none hides another. */
+  #distinct(path: string): string {
+    if (!path.includes('\ufffd')) return path;
+    let distinct = path;
+    for (let number = 2; this.#files.has(distinct); number += 1) distinct = `${path}~${number}`;
+    return distinct;
   }
 
   /** False when a file stands where a folder is wanted. */
@@ -158,6 +182,11 @@ export class TreeWriter {
   #throwWriteFailure(): void {
     if (this.#writeFailure !== null) throw this.#writeFailure.error;
   }
+}
+
+/** In any letter case: some file systems tell none apart. */
+function isOfRepository(path: string): boolean {
+  return path.toLowerCase().split('/').includes('.git');
 }
 
 function parentOf(path: string): string {

@@ -175,7 +175,7 @@ function readComposerInstalled(text: string, filePath: string): Described[] {
   return packages.map((item): Described => {
     const name = asText(field(item, 'name'));
     const licenses = asArray(field(item, 'license')).map(asText);
-    const folder = path.join(path.dirname(path.dirname(filePath)), name);
+    const folder = path.join(path.dirname(path.dirname(filePath)), path.normalize(`/${name}`));
     return {
       ecosystem: 'Packagist',
       name,
