@@ -4,7 +4,7 @@ import { parseEndpoint, readConfig } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader, Secret } from '@cloudscan/config';
 import { isUuid, scanTypes } from '@cloudscan/domain';
 import type { ScanType } from '@cloudscan/domain';
-import { readLicenseSettings, readScaSettings, readSecretsSettings } from '@cloudscan/scanners';
+import { readExternalSettings, readLicenseSettings, readScannerChoice, readScaSettings, readSecretsSettings } from '@cloudscan/scanners';
 import type { ScannersConfig } from '@cloudscan/scanners';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
@@ -110,7 +110,8 @@ export function loadConfig(env: Environment): RunnerConfig {
 
 function readScannersConfig(reader: EnvReader): ScannersConfig {
   const builtin = { sca: readScaSettings(reader), secrets: readSecretsSettings(reader), license: readLicenseSettings(reader) };
-  return { searchPath: reader.string('PATH', ''), builtin };
+  const external = readExternalSettings(reader);
+  return { searchPath: reader.string('PATH', ''), builtin, external, choice: readScannerChoice(reader) };
 }
 
 function readId(reader: EnvReader, name: string): string {

@@ -1,6 +1,11 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { isGroupAbove } from './group-memory.ts';
+
+/** Milliseconds between two looks at a group's memory. */
+const memoryIntervalMs = 250;
 
 export interface RunProcessOptions {
   readonly cwd?: string;
@@ -16,6 +21,10 @@ export interface RunProcessOptions {
   /** Bytes kept of each stream's end; 16 KiB by default. */
   readonly tailBytes?: number;
   readonly stdin?: string;
+  /** Bytes of memory above which the group is killed at once; looked at four times a second. */
+  readonly memoryLimitBytes?: number;
+  /** Kills the group when this process ends, however it ends: by a process that waits for just that. */
+  readonly endsWithParent?: boolean;
 }
 
 export interface ProcessOutcome {
@@ -23,7 +32,7 @@ export interface ProcessOutcome {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Why the group was killed, if it was. */
-  readonly killedBecause: 'timeout' | 'aborted' | 'reader_failed' | null;
+  readonly killedBecause: 'timeout' | 'aborted' | 'memory' | 'reader_failed' | null;
   /** The end of each stream, as UTF-8. */
   readonly stdout: string;
   readonly stderr: string;
@@ -46,6 +55,11 @@ export async function runProcess(command: string, args: readonly string[], optio
   };
   let force: NodeJS.Timeout | undefined;
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => kill('timeout'), options.timeoutMs);
+  const stopWatching = watchMemory(child.pid, options.memoryLimitBytes, () => {
+    killedBecause ??= 'memory';
+    signalGroup(child.pid, 'SIGKILL');
+  });
+  const guard = options.endsWithParent === true ? guardGroup(child.pid) : undefined;
   const onAbort = (): void => kill('aborted');
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) kill('aborted');
@@ -72,6 +86,8 @@ export async function runProcess(command: string, args: readonly string[], optio
   } finally {
     clearTimeout(timer);
     clearTimeout(force);
+    stopWatching();
+    guard?.kill('SIGKILL');
     options.signal?.removeEventListener('abort', onAbort);
   }
 }
@@ -84,6 +100,36 @@ export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): vo
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+function watchMemory(group: number | undefined, limitBytes: number | undefined, onAbove: () => void): () => void {
+  if (group === undefined || limitBytes === undefined) return () => undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    const isAbove = await isGroupAbove(group, limitBytes).catch(() => false);
+    if (timer === undefined) return;
+    if (isAbove) onAbove();
+    else timer = setTimeout(() => void look(), memoryIntervalMs);
+  };
+  timer = setTimeout(() => void look(), memoryIntervalMs);
+  return () => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+}
+
+/** A process that was killed cannot kill its children; but the kernel closes its end of a pipe, and the shell at the other end wakes up. */
+function guardGroup(group: number | undefined): ChildProcess | undefined {
+  if (group === undefined) return undefined;
+  const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -s KILL -- "-$0"', String(group)], {
+    env: {},
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Without it only the death of this process goes unseen.
+  guard.on('error', () => undefined);
+  guard.stdin?.on('error', () => undefined);
+  return guard;
 }
 
 async function tailOf(stream: Readable, maxBytes: number): Promise<string> {

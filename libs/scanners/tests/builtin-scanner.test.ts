@@ -1,17 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
 import type { FindingDraft } from '@cloudscan/domain';
 import { identifyProcess, isRunning } from '@cloudscan/process';
 import { builtinScanner } from '../src/builtin/builtin-scanner.ts';
-import type { ScanContext, Scanner } from '../src/scanner.ts';
+import type { Scanner } from '../src/scanner.ts';
 import type { Behaviour } from './support/misbehaving-scanner.ts';
+import { scanContext } from './support/scan-context.ts';
 
 function scannerThat(behaviour: Behaviour, memoryLimitMb = 128): Scanner {
   return builtinScanner({
@@ -24,25 +21,8 @@ function scannerThat(behaviour: Behaviour, memoryLimitMb = 128): Scanner {
   });
 }
 
-async function contextFor(t: ExecutionContext, overrides: Partial<ScanContext> = {}) {
-  const workDir = await mkdtemp(join(tmpdir(), 'scanner-'));
-  t.teardown(() => rm(workDir, { recursive: true }));
-  const findings: FindingDraft[] = [];
-  const progress: number[] = [];
-  const context: ScanContext = {
-    sourceDir: workDir,
-    workDir,
-    timeoutMs: 60_000,
-    signal: new AbortController().signal,
-    onFinding: async (finding) => void findings.push(finding),
-    onProgress: (fraction) => void progress.push(fraction),
-    ...overrides,
-  };
-  return { context, findings, progress };
-}
-
 test('gives each finding once, completed with type, tool and version, and then its outcome', async (t) => {
-  const { context, findings, progress } = await contextFor(t);
+  const { context, findings, progress } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'findings', count: 2000 }).scan(context);
   t.like(outcome, { status: 'succeeded', exitCode: 0, findingsCount: 2000, errorMessage: '' });
   t.is(findings.length, 2000);
@@ -67,7 +47,7 @@ test('delivers findings one at a time', async (t) => {
     await new Promise(setImmediate);
     running -= 1;
   };
-  const { context } = await contextFor(t, { onFinding });
+  const { context } = await scanContext(t, { onFinding });
   await scannerThat({ kind: 'findings', count: 50 }).scan(context);
   t.is(most, 1);
 });
@@ -82,12 +62,12 @@ test('probe says why a module cannot be loaded', async (t) => {
 });
 
 test('a source with nothing to read is skipped, not failed', async (t) => {
-  const { context } = await contextFor(t);
+  const { context } = await scanContext(t);
   t.like(await scannerThat({ kind: 'skip' }).scan(context), { status: 'skipped', exitCode: 0, errorMessage: 'no lock file found' });
 });
 
 test("a failure keeps the findings before it and the tool's own sentence", async (t) => {
-  const { context, findings } = await contextFor(t);
+  const { context, findings } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'fail' }).scan(context);
   t.like(outcome, {
     status: 'failed',
@@ -99,12 +79,12 @@ test("a failure keeps the findings before it and the tool's own sentence", async
 });
 
 test('an error of the tool is a failure with its message', async (t) => {
-  const { context } = await contextFor(t);
+  const { context } = await scanContext(t);
   t.like(await scannerThat({ kind: 'throw' }).scan(context), { status: 'failed', exitCode: 1, errorMessage: 'x is not a function' });
 });
 
 test('the time limit ends the tool and says so', async (t) => {
-  const { context } = await contextFor(t, { timeoutMs: 1500 });
+  const { context } = await scanContext(t, { timeoutMs: 1500 });
   const outcome = await scannerThat({ kind: 'hang' }).scan(context);
   t.is(outcome.status, 'timed_out');
   t.is(outcome.exitCode, -1);
@@ -118,7 +98,7 @@ test('an abort ends the tool and leaves no process', async (t) => {
     pid = Number(title);
     controller.abort();
   };
-  const { context } = await contextFor(t, { signal: controller.signal, onFinding });
+  const { context } = await scanContext(t, { signal: controller.signal, onFinding });
   const outcome = await scannerThat({ kind: 'hang' }).scan(context);
   t.is(outcome.status, 'failed');
   t.regex(outcome.errorMessage, /cancelled/);
@@ -126,7 +106,7 @@ test('an abort ends the tool and leaves no process', async (t) => {
 });
 
 test('a full heap is told apart from a crash', async (t) => {
-  const { context } = await contextFor(t);
+  const { context } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'fill_heap' }, 32).scan(context);
   t.is(outcome.status, 'out_of_memory');
   t.regex(outcome.errorMessage, /ran out of its 32 MiB of memory/);
@@ -134,7 +114,7 @@ test('a full heap is told apart from a crash', async (t) => {
 });
 
 test('memory outside of the JavaScript heap counts too', async (t) => {
-  const { context } = await contextFor(t);
+  const { context } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'fill_native_memory' }, 32).scan(context);
   t.is(outcome.status, 'out_of_memory');
   t.regex(outcome.errorMessage, /ran out of its 544 MiB of memory/);
@@ -159,7 +139,7 @@ async function eventually(condition: () => boolean): Promise<void> {
 }
 
 test('SIGKILL from outside is reported as a likely lack of memory', async (t) => {
-  const { context } = await contextFor(t);
+  const { context } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'kill_itself' }).scan(context);
   t.like(outcome, { status: 'killed', exitCode: -1 });
   t.regex(outcome.errorMessage, /SIGKILL/);
@@ -172,7 +152,7 @@ for (const [kind, message] of [
   ['exit_early', /without a complete result/],
 ] as const) {
   test(`breaking the protocol is a failure of the tool: ${kind}`, async (t) => {
-    const { context } = await contextFor(t);
+    const { context } = await scanContext(t);
     const outcome = await scannerThat({ kind }).scan(context);
     t.is(outcome.status, 'failed');
     t.regex(outcome.errorMessage, message);
@@ -181,13 +161,13 @@ for (const [kind, message] of [
 
 test('what the consumer throws stops the tool and is thrown on', async (t) => {
   const full = new Error('disk full');
-  const { context } = await contextFor(t, { onFinding: () => Promise.reject(full) });
+  const { context } = await scanContext(t, { onFinding: () => Promise.reject(full) });
   const error = await t.throwsAsync(scannerThat({ kind: 'hang' }).scan(context));
   t.is(error, full);
 });
 
 test('the child sees no environment but the given one, no arguments, and may print without harm', async (t) => {
-  const { context, findings } = await contextFor(t);
+  const { context, findings } = await scanContext(t);
   const outcome = await scannerThat({ kind: 'print', secret: 'hidden' }).scan(context);
   t.is(outcome.status, 'succeeded');
   const seen = JSON.parse(findings[0]!.title) as { env: object; arguments: string[]; cwd: string; workDir: string };

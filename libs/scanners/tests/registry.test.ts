@@ -4,11 +4,13 @@ import { delimiter, join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { runProcess } from '@cloudscan/process';
-import type { ExternalScannerFactory } from '../src/external-scanner.ts';
+import type { ExternalScannerFactory } from '../src/external/external-scanner.ts';
 import { selectScanners } from '../src/registry.ts';
+import { builtinOnly } from './support/scanners-config.ts';
 
 /** The adapter of a tool that prints its version and nothing else. */
 const factory: ExternalScannerFactory = {
+  name: 'fake-sast',
   scanType: 'sast',
   command: 'fake-sast',
   create: (executable) => ({
@@ -31,13 +33,17 @@ async function folderWith(t: ExecutionContext, script: string, mode = 0o755): Pr
 }
 
 async function selected(searchPath: string): Promise<string> {
-  const [scanner] = await selectScanners(['sast'], { searchPath, external: [factory] });
+  const [scanner] = await selectScanners(['sast'], { ...builtinOnly, searchPath, factories: [factory] });
   return scanner!.name;
 }
 
 test('a tool on PATH that answers is preferred to the built-in scanner', async (t) => {
   const folder = await folderWith(t, 'echo 1.2.3');
-  const [scanner] = await selectScanners(['sast'], { searchPath: ['/nowhere', folder].join(delimiter), external: [factory] });
+  const [scanner] = await selectScanners(['sast'], {
+    ...builtinOnly,
+    searchPath: ['/nowhere', folder].join(delimiter),
+    factories: [factory],
+  });
   t.deepEqual(await scanner!.probe(), { version: '1.2.3', rulesVersion: '' });
 });
 
@@ -57,7 +63,7 @@ test('a relative entry of PATH is passed over', async (t) => {
 });
 
 test('there is one scanner for each type, in the order asked for', async (t) => {
-  const scanners = await selectScanners(['license', 'sast', 'secrets', 'sca', 'sast'], { searchPath: '' });
+  const scanners = await selectScanners(['license', 'sast', 'secrets', 'sca', 'sast'], builtinOnly);
   t.deepEqual(
     scanners.map(({ name, scanType }) => [name, scanType]),
     [
@@ -70,7 +76,7 @@ test('there is one scanner for each type, in the order asked for', async (t) => 
 });
 
 test('every built-in scanner can be started and tells the version of its rules', async (t) => {
-  const scanners = await selectScanners(['sast'], { searchPath: '' });
+  const scanners = await selectScanners(['sast'], builtinOnly);
   for (const scanner of scanners) {
     const probed = await scanner.probe();
     t.regex('problem' in probed ? probed.problem : probed.rulesVersion, /^\d+ rules [0-9a-f]{12}$/);

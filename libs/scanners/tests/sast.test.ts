@@ -5,6 +5,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { FindingDraft } from '@cloudscan/domain';
 import { selectScanners } from '../src/registry.ts';
+import { builtinOnly } from './support/scanners-config.ts';
 import type { ScannerOutcome } from '../src/scanner.ts';
 import type { SastOptions } from '../src/sast/scan.ts';
 
@@ -18,7 +19,7 @@ async function scanOf(t: ExecutionContext, files: Readonly<Record<string, string
     await mkdir(dirname(join(sourceDir, path)), { recursive: true });
     await writeFile(join(sourceDir, path), content);
   }
-  const [scanner] = await selectScanners(['sast'], { searchPath: '', builtin: { sast: { options } } });
+  const [scanner] = await selectScanners(['sast'], { ...builtinOnly, builtin: { sast: { options } } });
   const findings: FindingDraft[] = [];
   const outcome: ScannerOutcome = await scanner!.scan({
     sourceDir,

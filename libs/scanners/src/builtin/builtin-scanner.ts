@@ -5,15 +5,16 @@ import { fileURLToPath } from 'node:url';
 import type { ScanType } from '@cloudscan/domain';
 import { runProcess } from '@cloudscan/process';
 import type { ProcessOutcome } from '@cloudscan/process';
-import { redactSecrets } from '@cloudscan/telemetry';
+import { Delivery } from '../delivery.ts';
 import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../scanner.ts';
+import { describeEnd, evidenceOf } from '../tool-end.ts';
+import type { ToolEnd, ToolLimits } from '../tool-end.ts';
 import { readLines } from './ndjson.ts';
-import { completeFinding, memoryLimitWords, parseMessage, ProtocolError } from './protocol.ts';
+import { completeFinding, parseMessage, ProtocolError } from './protocol.ts';
 import type { BuiltinRequest, ResultMessage, ToolIdentity } from './protocol.ts';
 
 const maxLineBytes = 1024 * 1024;
 const probeTimeoutMs = 10_000;
-const maxEvidence = 4096;
 const defaultMemoryLimitMb = 768;
 /** Mebibytes beside the heap: the program itself, buffers, and the trees of native parsers. */
 const nativeMemoryMb = 512;
@@ -54,7 +55,9 @@ async function probe(spec: BuiltinScannerSpec): Promise<ScannerVersion | Scanner
         if (message.type === 'version') rulesVersion = message.rulesVersion;
       }
     });
-    if (outcome.exitCode !== 0 || rulesVersion === null) return { problem: describeEnd(spec, outcome, probeTimeoutMs) };
+    if (outcome.exitCode !== 0 || rulesVersion === null) {
+      return { problem: describeEnd(outcome, limitsOf(spec, probeTimeoutMs), exitMeanings).errorMessage };
+    }
     return { version: packageVersion(), rulesVersion };
   } catch (error) {
     return { problem: `${spec.name} could not be started: ${(error as Error).message}` };
@@ -65,11 +68,12 @@ async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<Sca
   const tool: ToolIdentity = { scanType: spec.scanType, toolName: spec.name, toolVersion: packageVersion() };
   const startedAt = performance.now();
   const { sourceDir, workDir, timeoutMs, signal } = context;
-  const reader = new MessageReader(tool, context);
-  const end = (status: ScannerOutcome['status'], exitCode: number, errorMessage: string, stderr = ''): ScannerOutcome => ({
+  const delivery = new Delivery(context);
+  const reader = new MessageReader(tool, delivery);
+  const end = ({ status, errorMessage }: ToolEnd, exitCode: number, stderr = ''): ScannerOutcome => ({
     status,
     exitCode,
-    findingsCount: reader.findings,
+    findingsCount: delivery.findings,
     durationMs: Math.round(performance.now() - startedAt),
     errorMessage,
     evidence: evidenceOf(stderr),
@@ -79,28 +83,29 @@ async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<Sca
     const env = { ...spec.env, TMPDIR: workDir };
     outcome = await run(spec, { scan: { sourceDir, workDir }, env, timeoutMs, signal }, (stdout) => reader.read(stdout));
   } catch (error) {
-    if (reader.consumerFailed) throw error;
+    if (delivery.consumerFailed) throw error;
     const problem = error instanceof ProtocolError ? `wrote ${error.message}` : `could not be started: ${(error as Error).message}`;
-    return end('failed', -1, `${spec.name} ${problem}; this is a fault of the scanner, please report it`);
+    return end({ status: 'failed', errorMessage: `${spec.name} ${problem}; this is a fault of the scanner, please report it` }, -1);
   }
-  const exitCode = outcome.exitCode ?? -1;
   const { result } = reader;
-  if (outcome.exitCode === 0 && result !== null && result.findings === reader.findings) return end(result.status, 0, result.message);
-  if (outcome.exitCode === 1 && result?.status === 'failed') return end('failed', 1, result.message, outcome.stderr);
-  return end(statusOf(outcome), exitCode, describeEnd(spec, outcome, timeoutMs), outcome.stderr);
+  if (outcome.exitCode === 0 && result !== null && result.findings === delivery.findings) return end(endOf(result), 0);
+  if (outcome.exitCode === 1 && result?.status === 'failed') return end(endOf(result), 1, outcome.stderr);
+  return end(describeEnd(outcome, limitsOf(spec, timeoutMs), exitMeanings), outcome.exitCode ?? -1, outcome.stderr);
 }
 
-/** Takes the child's messages one at a time, and keeps apart whose fault an error is. */
+function endOf({ status, message }: ResultMessage): ToolEnd {
+  return { status, errorMessage: message };
+}
+
+/** Takes the child's messages one at a time. */
 class MessageReader {
   readonly #tool: ToolIdentity;
-  readonly #context: ScanContext;
-  findings = 0;
+  readonly #delivery: Delivery;
   result: ResultMessage | null = null;
-  consumerFailed = false;
 
-  constructor(tool: ToolIdentity, context: ScanContext) {
+  constructor(tool: ToolIdentity, delivery: Delivery) {
     this.#tool = tool;
-    this.#context = context;
+    this.#delivery = delivery;
   }
 
   async read(stdout: Readable): Promise<void> {
@@ -108,14 +113,11 @@ class MessageReader {
       const message = parseMessage(line);
       if (this.result !== null) throw new ProtocolError('a message after its result');
       switch (message.type) {
-        case 'finding': {
-          const finding = completeFinding(message.finding, this.#tool);
-          await this.#consume(() => this.#context.onFinding(finding));
-          this.findings += 1;
+        case 'finding':
+          await this.#delivery.finding(completeFinding(message.finding, this.#tool));
           break;
-        }
         case 'progress':
-          await this.#consume(() => this.#context.onProgress(message.fraction));
+          await this.#delivery.progress(message.fraction);
           break;
         case 'result':
           this.result = message;
@@ -123,15 +125,6 @@ class MessageReader {
         case 'version':
           throw new ProtocolError('a version where findings were asked for');
       }
-    }
-  }
-
-  async #consume(deliver: () => void | Promise<void>): Promise<void> {
-    try {
-      await deliver();
-    } catch (error) {
-      this.consumerFailed = true;
-      throw error;
     }
   }
 }
@@ -144,7 +137,6 @@ interface RunLimits extends Pick<BuiltinRequest, 'scan'> {
 
 function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Readable) => Promise<void>): Promise<ProcessOutcome> {
   const request: BuiltinRequest = {
-    watchdog: { parentPid: process.pid, maxResidentMb: (spec.memoryLimitMb ?? defaultMemoryLimitMb) + nativeMemoryMb },
     options: spec.options ?? {},
     scan: limits.scan,
   };
@@ -154,6 +146,8 @@ function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Rea
     env: limits.env ?? {},
     timeoutMs: limits.timeoutMs,
     signal: limits.signal,
+    memoryLimitBytes: limitsOf(spec, limits.timeoutMs).memoryLimitMb * 1024 * 1024,
+    endsWithParent: true,
     stdin: JSON.stringify(request),
     onStdout,
   });
@@ -167,55 +161,10 @@ function nodeArguments({ module, memoryLimitMb = defaultMemoryLimitMb }: Builtin
   return [...fromSources, `--max-old-space-size=${memoryLimitMb}`, entry];
 }
 
-function describeEnd(spec: BuiltinScannerSpec, outcome: ProcessOutcome, timeoutMs: number): string {
-  const { name, memoryLimitMb = defaultMemoryLimitMb } = spec;
-  const seconds = Math.round(timeoutMs / 1000);
-  if (outcome.killedBecause === 'timeout') return `${name} was stopped after its time limit of ${seconds} s; raise the limit or scan less`;
-  if (outcome.killedBecause === 'aborted') return `${name} was stopped because the scan was cancelled`;
-  switch (outcome.signal) {
-    case 'SIGABRT':
-      return isOutOfMemory(outcome) ? outOfMemory(name, memoryLimitMb) : `${name} crashed (SIGABRT): ${lastWords(outcome.stderr)}`;
-    case 'SIGKILL':
-      return isOutOfMemory(outcome)
-        ? outOfMemory(name, memoryLimitMb + nativeMemoryMb)
-        : `${name} was killed (SIGKILL), most likely because the machine or container ran out of memory; give it more or scan less`;
-    case null:
-      return outcome.exitCode === 0
-        ? `${name} ended without a complete result; this is a fault of the scanner, please report it`
-        : `${name} failed with exit code ${outcome.exitCode}: ${lastWords(outcome.stderr)}`;
-    default:
-      return `${name} was ended by ${outcome.signal}: ${lastWords(outcome.stderr)}`;
-  }
-}
+const exitMeanings = { 0: 'ended without a complete result; this is a fault of the scanner, please report it' };
 
-/** V8 aborts on a full heap and on an internal fault alike; only its last words tell them apart. */
-function isOutOfMemory({ signal, stderr }: ProcessOutcome): boolean {
-  return (signal === 'SIGABRT' && stderr.includes('heap out of memory')) || (signal === 'SIGKILL' && stderr.includes(memoryLimitWords));
-}
-
-function statusOf(outcome: ProcessOutcome): ScannerOutcome['status'] {
-  if (outcome.killedBecause === 'timeout') return 'timed_out';
-  if (isOutOfMemory(outcome)) return 'out_of_memory';
-  return outcome.killedBecause === null && outcome.signal === 'SIGKILL' ? 'killed' : 'failed';
-}
-
-/** Redacted before it is cut, since half a credential is not known as one. */
-function evidenceOf(stderr: string): string {
-  return redactSecrets(stderr).slice(-maxEvidence).trim();
-}
-
-function outOfMemory(name: string, limitMb: number): string {
-  return `${name} ran out of its ${limitMb} MiB of memory; raise its memory limit or leave large files out`;
-}
-
-/** The line of a stack trace that names the error, or else the last one. */
-function lastWords(stderr: string): string {
-  const lines = stderr
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const words = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
-  return words.length > 300 ? `${words.slice(0, 300)}…` : words;
+function limitsOf({ name, memoryLimitMb = defaultMemoryLimitMb }: BuiltinScannerSpec, timeoutMs: number): ToolLimits {
+  return { name, timeoutMs, memoryLimitMb: memoryLimitMb + nativeMemoryMb, heapLimitMb: memoryLimitMb, memorySetting: 'its memory limit' };
 }
 
 let version: string | undefined;

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { ProtocolError } from './protocol.ts';
 
 const newline = 0x0a;
@@ -8,11 +7,10 @@ const newline = 0x0a;
  *
  * @throws ProtocolError for a line above `maxBytes`, so that a runaway writer costs no memory
  */
-export async function* readLines(stream: Readable, maxBytes: number): AsyncGenerator<string, void> {
-  let pending: Buffer[] = [];
+export async function* readLines(stream: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string, void> {
+  let pending: Uint8Array[] = [];
   let pendingBytes = 0;
-  for await (const value of stream) {
-    const chunk = value as Buffer;
+  for await (const chunk of stream) {
     let from = 0;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
       pending.push(chunk.subarray(from, end));

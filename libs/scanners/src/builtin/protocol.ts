@@ -6,21 +6,10 @@ import type { FindingDraft, ScanType } from '@cloudscan/domain';
  * document a line on standard output, the last of them a {@link ResultMessage}. Standard error is for diagnostics only.
  */
 export interface BuiltinRequest {
-  readonly watchdog: WatchdogLimits;
   readonly options: unknown;
   /** Null asks for the rules' version only. */
   readonly scan: { readonly sourceDir: string; readonly workDir: string } | null;
 }
-
-export interface WatchdogLimits {
-  /** The child ends itself when this is no longer its parent. */
-  readonly parentPid: number;
-  /** And when it takes more mebibytes than that, native memory included. */
-  readonly maxResidentMb: number;
-}
-
-/** The last words of a process that ended itself above its memory limit. */
-export const memoryLimitWords = 'above the memory limit';
 
 /** A finding as a scan function gives it: what is left out is empty or 0, and the harness adds type, tool and version. */
 export type BuiltinFinding = Pick<FindingDraft, 'ruleId' | 'severity' | 'title' | 'description' | 'filePath' | 'fingerprint'> &

@@ -1,10 +1,8 @@
 import { Console } from 'node:console';
 import { once } from 'node:events';
-import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Worker } from 'node:worker_threads';
 import { builtinExitCodes } from './protocol.ts';
-import type { BuiltinFinding, BuiltinMessage, BuiltinRequest, WatchdogLimits } from './protocol.ts';
+import type { BuiltinFinding, BuiltinMessage, BuiltinRequest } from './protocol.ts';
 
 /** Milliseconds between two progress lines. */
 const progressIntervalMs = 250;
@@ -58,7 +56,6 @@ export async function runBuiltin<Options>(tool: BuiltinTool<Options>): Promise<v
   // A library that prints to the console would break the protocol.
   globalThis.console = new Console(process.stderr);
   const request = JSON.parse(await text(process.stdin)) as BuiltinRequest;
-  startWatchdog(request.watchdog);
   const options = request.options as Options;
   try {
     if (request.scan === null) {
@@ -105,10 +102,6 @@ function throttledProgress(): (fraction: number) => void {
     last = now;
     void send({ type: 'progress', fraction });
   };
-}
-
-function startWatchdog(limits: WatchdogLimits): void {
-  new Worker(new URL(`./watchdog-main${extname(import.meta.url)}`, import.meta.url), { workerData: limits }).unref();
 }
 
 function describe(error: unknown): string {

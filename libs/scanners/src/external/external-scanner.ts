@@ -1,15 +1,29 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { ScanType } from '@cloudscan/domain';
-import type { Scanner } from './scanner.ts';
+import type { Scanner } from '../scanner.ts';
+import type { ExternalSettings } from './settings.ts';
 
-/** Makes the adapter of a tool that a machine may have installed; preferred to the built-in scanner of its type. */
+/** Makes the adapter of a tool that a machine may have installed. */
 export interface ExternalScannerFactory {
+  /** As `SCANNERS` and users call it, for example `semgrep`. */
+  readonly name: string;
   readonly scanType: ScanType;
-  /** The program as it is called on PATH, for example `semgrep`. */
+  /** The program as it is called on PATH. */
   readonly command: string;
   /** Makes the adapter. It starts nothing before its `probe`, which tells whether the found program is one that it can drive. */
-  readonly create: (executable: string) => Scanner;
+  readonly create: (executable: string, settings: ExternalSettings) => Scanner;
+}
+
+/** Stands for a tool that was asked for and is not installed, so that its run is on record as failed. */
+export function missingScanner({ name, scanType, command }: ExternalScannerFactory): Scanner {
+  const problem = `${name} is not installed where the runner runs: no program ${command} on PATH; install it or take it out of SCANNERS`;
+  return {
+    name,
+    scanType,
+    probe: async () => ({ problem }),
+    scan: async () => ({ status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage: problem, evidence: '' }),
+  };
 }
 
 /** The first executable file of a name on a search path; null when there is none. Relative entries are passed over: they lead into the source. */

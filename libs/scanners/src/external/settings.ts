@@ -1,0 +1,26 @@
+import type { EnvReader } from '@cloudscan/config';
+import { readGitleaksSettings } from './gitleaks/settings.ts';
+import type { GitleaksSettings } from './gitleaks/settings.ts';
+import { readSecretHashKey } from '../secrets/settings.ts';
+import { readSemgrepSettings } from './semgrep/settings.ts';
+import type { SemgrepSettings } from './semgrep/settings.ts';
+import { readToolEnvironment } from './tool-environment.ts';
+import type { ToolEnvironment } from './tool-environment.ts';
+
+/** What a configuration says about installed tools, a section for each. */
+export interface ExternalSettings {
+  readonly environment: ToolEnvironment;
+  /** The key of the keyed hashes that tell equal secrets. */
+  readonly secretHashKey: string;
+  readonly semgrep: SemgrepSettings;
+  readonly gitleaks: GitleaksSettings;
+}
+
+export function readExternalSettings(env: EnvReader): ExternalSettings {
+  return {
+    environment: readToolEnvironment(env),
+    secretHashKey: readSecretHashKey(env),
+    semgrep: readSemgrepSettings(env),
+    gitleaks: readGitleaksSettings(env),
+  };
+}
