@@ -411,6 +411,7 @@ CREATE TABLE scans (
   admitted_at timestamp with time zone,
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
+  provenance jsonb,
   CONSTRAINT scans_pkey PRIMARY KEY (id, created_at),
   CONSTRAINT scans_attempt_check CHECK ((attempt >= 0)),
   CONSTRAINT scans_attempt_fits_status CHECK (
@@ -486,3 +487,21 @@ COMMENT ON COLUMN storage.artifacts.scan_id IS 'null where a source is uploaded 
 COMMENT ON COLUMN storage.artifacts.size_bytes IS 'as declared, 0 when not known; once available, as seen';
 COMMENT ON COLUMN storage.artifacts.sha256 IS 'as declared, empty when not known; once available, as seen';
 COMMENT ON COLUMN storage.artifacts.expires_at IS 'created: the end of the upload; available: the end of its life';
+
+CREATE TABLE storage.organizations (
+  organization_id uuid NOT NULL,
+  used_bytes bigint DEFAULT 0 NOT NULL,
+  used_artifacts bigint DEFAULT 0 NOT NULL,
+  max_bytes bigint,
+  max_artifacts bigint,
+  max_upload_bytes bigint,
+  CONSTRAINT organizations_pkey PRIMARY KEY (organization_id),
+  CONSTRAINT organizations_max_artifacts_check CHECK ((max_artifacts > 0)),
+  CONSTRAINT organizations_max_bytes_check CHECK ((max_bytes > 0)),
+  CONSTRAINT organizations_max_upload_bytes_check CHECK ((max_upload_bytes > 0))
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON storage.organizations TO cloudscan_storage;
+COMMENT ON COLUMN storage.organizations.used_bytes IS 'the sum of size_bytes over its artifacts, those being deleted included';
+COMMENT ON COLUMN storage.organizations.max_bytes IS 'null: the default of the service';
+COMMENT ON COLUMN storage.organizations.max_artifacts IS 'null: the default of the service';
+COMMENT ON COLUMN storage.organizations.max_upload_bytes IS 'null: the default of the service';

@@ -39,6 +39,7 @@ const queues: Readonly<Record<string, QueueDefinition>> = {
   dispatch: { ...common, retryLimit: 8, retryDelayMax: 60 },
   'stop-job': { ...common, retryLimit: 30 },
   'delete-artifacts': { ...common, retryLimit: 100 },
+  attest: { ...common, retryLimit: 30 },
 };
 
 /** The queue that holds what was tried for the last time. */

@@ -174,7 +174,7 @@ test('pg-boss finds its schema as it wants it', async (t) => {
     const queues = await boss.getQueues();
     t.deepEqual(
       queues.map(({ name }) => name),
-      ['delete-artifacts', 'delete-artifacts-dead-letters', 'dispatch', 'dispatch-dead-letters', 'stop-job', 'stop-job-dead-letters'],
+      ['attest', 'attest-dead-letters', 'delete-artifacts', 'delete-artifacts-dead-letters', 'dispatch', 'dispatch-dead-letters', 'stop-job', 'stop-job-dead-letters'],
     );
     t.like(
       queues.find(({ name }) => name === 'dispatch'),

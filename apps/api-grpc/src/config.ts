@@ -4,6 +4,7 @@ import { readAdmissionLimits, readConfig, readUnguardedAddress } from '@cloudsca
 import type { Endpoint, EnvReader, Environment } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
+import { AttestationError, formatVerificationKey, parseVerificationKeys } from '@cloudscan/provenance';
 import { gitProtocols } from '@cloudscan/orchestration';
 import type { ScanPolicy } from '@cloudscan/orchestration';
 import { readStorageClientConfig } from '@cloudscan/storage-client';
@@ -47,8 +48,22 @@ function readScanPolicy(reader: EnvReader): ScanPolicy {
     maxAttempts: reader.integer('JOB_BACKOFF_LIMIT', 1, { min: 0, max: 100 }) + 1,
     autoStart: reader.boolean('SCAN_AUTO_START', false),
     partialResults: reader.oneOf('SCAN_PARTIAL_RESULTS', ['complete', 'fail'], 'complete'),
+    attestationKeys: readAttestationKeys(reader),
     gitProtocols: reader.list('GIT_ALLOWED_PROTOCOLS', gitProtocols, ['https', 'ssh']),
     maxSourceBytes: reader.integer('SOURCE_MAX_BYTES', 5 * 1024 ** 3, { min: 1, max: Number.MAX_SAFE_INTEGER }),
     watchPollMs: reader.integer('WATCH_POLL_MS', 5000, { min: 10, max: 600_000 }),
   };
+}
+
+function readAttestationKeys(reader: EnvReader): readonly string[] {
+  const name = 'ATTESTATION_PUBLIC_KEYS';
+  const pem = reader.optional(name);
+  if (pem === undefined) return [];
+  try {
+    return parseVerificationKeys(pem).map(formatVerificationKey);
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error;
+    reader.problem(name, error.message, 'Ed25519 public keys in PEM, one after the other, as openssl pkey -pubout writes them');
+    return [];
+  }
 }

@@ -67,11 +67,13 @@ const attempts: Readonly<Record<Exclude<keyof UseCases, OfTheSystem>, (id: strin
       failureReason: null,
     }),
   createFindings: (scanId) => useCases.createFindings(stranger, { ...runner, scanId, batchNumber: 0, findings: [aFindingDraft()] }),
-  completeScan: (id) => useCases.completeScan(stranger, { ...runner, id, resultsArtifactId: '', tools: [aToolRun()], findings: [] }),
+  completeScan: (id) =>
+    useCases.completeScan(stranger, { ...runner, id, resultsArtifactId: '', provenance: null, tools: [aToolRun()], findings: [] }),
   getFindings: (scanId) => useCases.getFindings(stranger, { ...page, scanId, scanType: null, severity: null }),
   getUploadUrl: (scanId) => useCases.getUploadUrl(stranger, { ...upload, scanId, type: 'report' }),
   getDownloadUrl: (scanId) => useCases.getDownloadUrl(stranger, { scanId, type: 'source_code' }),
   getArtifact: () => useCases.getArtifact(stranger, { id: api.storage.put(mine.organizationId, 'report').id }),
+  getAttestation: (scanId) => useCases.getAttestation(stranger, { scanId }),
   listArtifacts: (scanId) => useCases.listArtifacts(stranger, { ...page, scanId }),
   watchScan: (scanId) => useCases.watchScan(stranger, { scanId, afterSequence: 0 }).next(),
   deleteProjectScans: () => useCases.deleteProjectScans(stranger, { projectId: mine.projectId }),
@@ -137,7 +139,8 @@ test("a scan cannot be created of another organization's artifact, nor completed
 
   const owner: Caller = { ...stranger, scope: scopeOf({ organizationId: mine.organizationId, actor: 'runner' }) };
   const others = api.storage.put(mine.organizationId, 'scan_results');
-  const completion = { ...runner, id: await mine.running(), resultsArtifactId: others.id, tools: [aToolRun()], findings: [] };
+  const results = { resultsArtifactId: others.id, provenance: null, tools: [aToolRun()], findings: [] };
+  const completion = { ...runner, id: await mine.running(), ...results };
   t.is((await t.throwsAsync<DomainError>(useCases.completeScan(owner, completion)))?.code, 'failed_precondition');
 });
 

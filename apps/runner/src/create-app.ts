@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { scan as wire } from '@cloudscan/contracts';
 import { RpcClient } from '@cloudscan/grpc';
+import { packageVersion } from '@cloudscan/process';
 import { selectScanners } from '@cloudscan/scanners';
 import type { Scanner } from '@cloudscan/scanners';
 import { createLogger } from '@cloudscan/telemetry';
@@ -32,9 +33,10 @@ export function createApp(config: RunnerConfig, overrides: AppOverrides = {}): A
   const identity = { scanId, attempt, runId: randomUUID() };
   const orchestrator = new Orchestrator({ client, identity, log, firstPauseMs: overrides.firstPauseMs });
   const dispatcher = new EnvHttpProxyAgent(proxySettings(config.environment));
+  const version = packageVersion(import.meta.url);
   const chosen = overrides.selectScanners ?? (() => selectScanners(config.scanTypes, config.scanners));
   return {
-    runner: new Runner({ config, orchestrator, dispatcher, selectScanners: chosen, log, reportMs: overrides.reportMs }),
+    runner: new Runner({ config, orchestrator, dispatcher, selectScanners: chosen, version, log, reportMs: overrides.reportMs }),
     [Symbol.asyncDispose]: async () => {
       client.close();
       await dispatcher.destroy();

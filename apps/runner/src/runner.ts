@@ -24,6 +24,8 @@ export interface RunnerParts {
   readonly dispatcher: Dispatcher;
   /** Chosen when the source is there. */
   readonly selectScanners: () => Promise<readonly Scanner[]>;
+  /** Of this software. */
+  readonly version: string;
   readonly log: Logger;
   /** Milliseconds that the report of a failure may take; 30,000 by default. */
   readonly reportMs?: number;
@@ -68,7 +70,7 @@ export class Runner {
   }
 
   async #work(): Promise<void> {
-    const { config, orchestrator } = this.#parts;
+    const { config, orchestrator, version } = this.#parts;
     const { signal } = this.#end;
     const progress = new ProgressReporter({
       send: (current, stopped) => orchestrator.reportProgress(current, AbortSignal.any([signal, stopped])),
@@ -86,7 +88,8 @@ export class Runner {
       const artifactId = await uploadResults(this.#logPath, results, { ...this.#parts, signal });
       progress.set('complete', 0);
       await progress.stop();
-      await orchestrator.complete(artifactId, tools, signal);
+      const provenance = { sourceSha256: source.sha256, gitCommit: source.revision?.commit ?? '', runnerVersion: version };
+      await orchestrator.complete(artifactId, tools, provenance, signal);
     } finally {
       await progress.stop();
     }

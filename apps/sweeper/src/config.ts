@@ -1,6 +1,6 @@
 import { readRedisConfig } from '@cloudscan/cache';
 import type { RedisConfig } from '@cloudscan/cache';
-import { readAdmissionLimits, readConfig } from '@cloudscan/config';
+import { readAdmissionLimits, readConfig, readSecretOrFile } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader } from '@cloudscan/config';
 import { readDatabaseConfig } from '@cloudscan/database';
 import type { DatabaseConfig } from '@cloudscan/database';
@@ -8,6 +8,8 @@ import type { FailureReason } from '@cloudscan/domain';
 import { readJobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { JobDispatchConfig } from '@cloudscan/job-dispatch';
 import type { AdmissionLimits, SweepPolicy } from '@cloudscan/orchestration';
+import { AttestationError, parseSigningKey } from '@cloudscan/provenance';
+import type { SigningKey } from '@cloudscan/provenance';
 import { readStorageClientConfig } from '@cloudscan/storage-client';
 import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { readLogLevel } from '@cloudscan/telemetry';
@@ -27,7 +29,9 @@ export interface SweeperConfig {
   readonly collectIntervalMs: number;
   /** After this a pending scan that nobody started has failed. */
   readonly pendingTtlMs: number;
-  /** Scans whose artifacts are deleted side by side. */
+  /** Null: scans get no attestation. */
+  readonly attestationKey: SigningKey | null;
+  /** Scans whose artifacts are deleted, or that are attested, side by side. */
   readonly concurrency: number;
 }
 
@@ -63,6 +67,7 @@ export function loadConfig(env: Environment): SweeperConfig {
       sweepIntervalMs: seconds(reader, 'SWEEP_INTERVAL_SECONDS', jobs.kind === 'kubernetes' ? 30 : 2, 3600),
       collectIntervalMs: seconds(reader, 'COLLECT_INTERVAL_SECONDS', 30, 86_400),
       pendingTtlMs: reader.integer('PENDING_SCAN_TTL_HOURS', 24, { min: 1, max: 8760 }) * hourMs,
+      attestationKey: readAttestationKey(reader),
       concurrency: reader.integer('SWEEPER_CONCURRENCY', 4, { min: 1, max: 1000 }),
     };
   });
@@ -77,6 +82,19 @@ function readBlockageGraces(reader: EnvReader): (reason: FailureReason) => numbe
     if (reason === 'image_pull') return imagePullMs;
     return reason === 'unschedulable' || reason === 'quota' ? unschedulableMs : startErrorMs;
   };
+}
+
+function readAttestationKey(reader: EnvReader): SigningKey | null {
+  const name = 'ATTESTATION_KEY';
+  const pem = readSecretOrFile(reader, name);
+  if (pem.isEmpty) return null;
+  try {
+    return parseSigningKey(pem.reveal());
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error;
+    reader.problem(name, error.message, 'an Ed25519 private key in PEM, as "openssl genpkey -algorithm ed25519" makes one');
+    return null;
+  }
 }
 
 function seconds(reader: EnvReader, name: string, fallback: number, max: number): number {

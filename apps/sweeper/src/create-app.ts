@@ -4,17 +4,17 @@ import type { Caching } from '@cloudscan/cache';
 import { Database, Lease, lockIds, orchestratorRoles } from '@cloudscan/database';
 import { createJobDispatcher } from '@cloudscan/job-dispatch';
 import type { JobPlatform } from '@cloudscan/job-dispatch';
-import { deleteArtifactsOfScan } from '@cloudscan/orchestration';
-import type { JobDispatcher, StorageClient } from '@cloudscan/orchestration';
-import { OpsServer, PeriodicTask, Shutdown } from '@cloudscan/process';
+import type { AttestationPorts, JobDispatcher, StorageClient } from '@cloudscan/orchestration';
+import { OpsServer, packageVersion, PeriodicTask, Shutdown } from '@cloudscan/process';
 import type { Service } from '@cloudscan/process';
 import { PgBossQueue } from '@cloudscan/queue';
 import { createRepositories, PgCleanerRunRepository, PgLocalJobRepository } from '@cloudscan/repositories';
-import { GrpcStorageClient } from '@cloudscan/storage-client';
+import { GrpcStorageClient, uploadArtifact } from '@cloudscan/storage-client';
 import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
 import { CleanerMetrics } from './cleaner-metrics.ts';
 import type { SweeperConfig } from './config.ts';
+import { consumeMessages } from './consume-messages.ts';
 import { SweeperMetrics } from './metrics.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -109,8 +109,11 @@ export async function createApp(config: SweeperConfig, overrides: Overrides = {}
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   });
+  const { attestationKey: key } = config;
+  const attestation = key && { scope: ports.scope, scans, storage, upload: uploadArtifact, key, version: packageVersion(import.meta.url) };
   return new App({
     ...{ log, database, caching, queue, storage, platform, lease, sweeper, ops },
+    attestation,
     leading,
     tasks: [sweeping, collecting, partitioning],
     concurrency: config.concurrency,
@@ -126,6 +129,8 @@ interface Parts {
   readonly platform: JobPlatform;
   readonly lease: Lease;
   readonly sweeper: Sweeper;
+  /** Null where no key is there to sign with. */
+  readonly attestation: AttestationPorts | null;
   /** Keeps the lease; the others do what the leader does. */
   readonly leading: PeriodicTask;
   readonly tasks: readonly PeriodicTask[];
@@ -167,13 +172,10 @@ class App implements SweeperApp {
   }
 
   async start(): Promise<void> {
-    const { log, caching, queue, storage, leading, tasks, ops, concurrency } = this.#parts;
+    const { log, caching, queue, storage, attestation, leading, tasks, ops, concurrency } = this.#parts;
     await ops.start();
     await Promise.all([queue.start(), caching.start()]);
-    this.#stopConsuming = await queue.consume('delete-artifacts', { concurrency }, async (message, signal) => {
-      const deleted = await deleteArtifactsOfScan(storage, message, signal);
-      log.info({ scanId: message.scanId, deleted }, 'artifacts deleted');
-    });
+    this.#stopConsuming = await consumeMessages({ log, queue, storage, attestation, concurrency });
     for (const task of [leading, ...tasks]) await task.start();
     log.info({ opsPort: ops.port }, 'standing by');
   }

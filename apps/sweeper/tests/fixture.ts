@@ -166,7 +166,7 @@ export class SweeperFixture {
   }
 
   async complete(id: string): Promise<void> {
-    const nothing = { resultsArtifactId: null, tools: [], findings: [], failure: null, attempt: null, runId: null };
+    const nothing = { resultsArtifactId: null, provenance: null, tools: [], findings: [], failure: null, attempt: null, runId: null };
     await this.repositories.scans.complete(this.scope, { scanId: id, ...nothing, limits, actor: 'runner', at: new Date() });
   }
 

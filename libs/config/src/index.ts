@@ -7,3 +7,4 @@ export type { Environment } from './env.ts';
 export { isLoopback, readUnguardedAddress } from './listen-address.ts';
 export { recordingEnvironment } from './recording-environment.ts';
 export { Secret } from './secret.ts';
+export { readSecretOrFile } from './secret-file.ts';

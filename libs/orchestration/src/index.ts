@@ -7,6 +7,7 @@ export type { OrganizationChange, OrganizationRepository, ProjectChange, Project
 export type { Page, PageRequest } from './ports/page.ts';
 export type { ScanEvents, ScanSignal } from './ports/scan-events.ts';
 export type {
+  AttestMessage,
   DeleteArtifactsMessage,
   Delivery,
   DispatchMessage,
@@ -50,7 +51,7 @@ export type {
   SystemScanRepository,
   TransitionResult,
 } from './ports/scan-repository.ts';
-export type { ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from './ports/storage-client.ts';
+export type { ArtifactUpload, ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from './ports/storage-client.ts';
 export type { GivenFinding } from './input/findings.ts';
 export type { Given, GivenPage } from './input/request-reader.ts';
 export type { GivenToolRun } from './input/tool-runs.ts';
@@ -61,6 +62,8 @@ export type { ScanView } from './use-cases/scan-view.ts';
 export type { Upload } from './use-cases/source-upload.ts';
 export { createUseCases } from './use-cases/use-cases.ts';
 export type { UseCases } from './use-cases/use-cases.ts';
+export { attestationFilename, attestScan } from './use-cases/attest-scan.ts';
+export type { AttestationPorts, AttestOutcome } from './use-cases/attest-scan.ts';
 export {
   collectDiscardedRuns,
   deleteArtifactsOfScan,

@@ -2,6 +2,7 @@ export { endProcess, hasEnded } from './child.ts';
 export { runMain, runTask, StartUpError } from './main.ts';
 export { OpsServer } from './ops-server.ts';
 export type { OpsServerOptions, ReadinessCheck } from './ops-server.ts';
+export { packageVersion } from './package-version.ts';
 export { PeriodicTask } from './periodic-task.ts';
 export type { PeriodicTaskOptions } from './periodic-task.ts';
 export { freePort, freePorts, isPortFree } from './ports.ts';

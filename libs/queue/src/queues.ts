@@ -7,6 +7,7 @@ import type { QueueMessages, QueueName } from '@cloudscan/orchestration';
 const keys: { readonly [Q in QueueName]: (message: QueueMessages[Q]) => string } = {
   dispatch: ({ scanId, attempt }) => `${scanId}/${attempt}`,
   'stop-job': ({ jobName }) => jobName,
+  attest: ({ scanId }) => scanId,
   // To delete everything is more than to delete what one run left.
   'delete-artifacts': ({ scanId, type }) => `${scanId}/${type ?? 'all'}`,
 };

@@ -147,6 +147,7 @@ export function completion(scan: Scan, runId: string | null, overrides: Partial<
     attempt: scan.attempt,
     runId,
     resultsArtifactId: 'results-1',
+    provenance: null,
     tools: [],
     findings: [],
     failure: null,

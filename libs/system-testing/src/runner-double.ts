@@ -63,7 +63,7 @@ async function play(client: RpcClient<typeof scan.ScanServiceService>, run: Run,
       const findings = Array.from({ length: script.findings }, () => findingDraftToWire(aFindingDraft()));
       if (findings.length > 0) await client.call('createFindings', { scanId, attempt, runId, batchNumber: 1, findings }, options);
       const tools = [toolRunToWire(aToolRun({ findingsCount: script.findings }))];
-      await client.call('completeScan', { ...run, resultsArtifactId: '', tools, findings: [] }, options);
+      await client.call('completeScan', { ...run, resultsArtifactId: '', provenance: undefined, tools, findings: [] }, options);
       return 0;
     }
     case 'report': {

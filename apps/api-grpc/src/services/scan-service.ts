@@ -113,6 +113,7 @@ function runnerHandlers(useCases: UseCases, auth: Authenticator): Pick<ScanHandl
     completeScan: async (request, context) => {
       const completed = await useCases.completeScan(await auth.runnerOfScan(context, request.id), {
         ...request,
+        provenance: request.provenance ?? null,
         tools: request.tools.map(toolRunFromWire),
         findings: request.findings.map(findingFromWire),
       });
@@ -124,7 +125,7 @@ function runnerHandlers(useCases: UseCases, auth: Authenticator): Pick<ScanHandl
 function artifactHandlers(
   useCases: UseCases,
   auth: Authenticator,
-): Pick<ScanHandlers, 'getUploadUrl' | 'getDownloadUrl' | 'getArtifact' | 'listArtifacts'> {
+): Pick<ScanHandlers, 'getUploadUrl' | 'getDownloadUrl' | 'getArtifact' | 'getAttestation' | 'listArtifacts'> {
   return {
     getUploadUrl: async (request, context) => {
       const { artifactId, upload } = await useCases.getUploadUrl(await auth.memberOfScan(context, request.scanId), {
@@ -144,6 +145,10 @@ function artifactHandlers(
     getArtifact: async (request, context) => {
       const { artifact, download } = await useCases.getArtifact(await auth.memberOfArtifact(context, request.id), request);
       return { artifact: artifactToWire(artifact), downloadUrl: download?.url ?? '', expiresAt: download?.expiresAt };
+    },
+    getAttestation: async (request, context) => {
+      const { artifactId, download, publicKeys } = await useCases.getAttestation(await auth.memberOfScan(context, request.scanId), request);
+      return { artifactId, downloadUrl: download.url, expiresAt: download.expiresAt, publicKeys: [...publicKeys] };
     },
     listArtifacts: async (request, context) => {
       const page = await useCases.listArtifacts(await auth.memberOfScan(context, request.scanId), request);

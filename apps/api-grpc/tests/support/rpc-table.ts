@@ -69,6 +69,22 @@ function badNumber(field: string, name: string, values: readonly (number | bigin
   return values.map((value) => ({ what: `${name} ${value}`, change: { [field]: value }, names: [name] }));
 }
 
+function badProvenance(): BadInput[] {
+  const sourceSha256 = '0'.repeat(64);
+  const fields: [string, Partial<scan.RunProvenance>, string][] = [
+    ['source_sha256 of the wrong form', { sourceSha256: 'abc' }, '.source_sha256'],
+    ['git_commit abbreviated', { gitCommit: 'abcdef0' }, '.git_commit'],
+    ['runner_version too long', { sourceSha256, runnerVersion: long(101) }, '.runner_version'],
+    ['without a source', {}, ''],
+    ['of two sources', { sourceSha256, gitCommit: '0'.repeat(40) }, ''],
+  ];
+  return fields.map(([what, change, name]) => ({
+    what: `provenance ${what}`,
+    change: { provenance: scan.RunProvenance.create(change) },
+    names: [`provenance${name}`],
+  }));
+}
+
 function badGitUrl(): BadInput[] {
   const urls = {
     'no URL': 'team/app',
@@ -309,6 +325,7 @@ export const scanRows: Rows<typeof scan.ScanServiceService> = {
       ...badTools(),
       ...badFindings(),
       ...badRunner(),
+      ...badProvenance(),
     ],
     unknown: { id: 'not_found', resultsArtifactId: 'failed_precondition' },
     forbidden: { states: ['pending', 'completed', 'failed', 'cancelled'], request: (id) => ({ ...aCompletion(id) }) },
@@ -349,6 +366,16 @@ export const scanRows: Rows<typeof scan.ScanServiceService> = {
     good: async (tenant, api) => ({ id: api.storage.put(tenant.organizationId, 'report').id }),
     bad: badId('id', 'id'),
     unknown: { id: 'not_found' },
+  },
+  getAttestation: {
+    good: async (tenant, api) => {
+      const scanId = await tenant.completed();
+      api.storage.put(tenant.organizationId, 'report', { scanId, filename: 'attestation.dsse.json' });
+      return { scanId };
+    },
+    bad: badId('scanId', 'scan_id'),
+    unknown: { scanId: 'not_found' },
+    forbidden: { states: ['pending', 'queued', 'running'], request: (scanId) => ({ scanId }) },
   },
   listArtifacts: {
     good: async (tenant) => ({ scanId: await tenant.pending(), pageSize: 0, pageToken: '' }),

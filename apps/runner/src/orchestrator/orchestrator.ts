@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scan as wire, storage } from '@cloudscan/contracts';
 import { DomainError } from '@cloudscan/domain';
-import type { FailureReason, Progress, ToolRun } from '@cloudscan/domain';
+import type { FailureReason, Progress, RunProvenance, ToolRun } from '@cloudscan/domain';
 import { failureReasonOnWire, progressToWire, toolRunToWire } from '@cloudscan/grpc';
 import type { CallOptions, RequestOf, ResponseOf, RpcClient } from '@cloudscan/grpc';
 import type { Logger } from '@cloudscan/telemetry';
@@ -70,9 +70,10 @@ export class Orchestrator {
     await this.#again('createFindings', (options) => this.#client.callEncoded('createFindings', request, options), signal);
   }
 
-  async complete(resultsArtifactId: string, tools: readonly ToolRun[], signal: AbortSignal): Promise<void> {
+  async complete(resultsArtifactId: string, tools: readonly ToolRun[], provenance: RunProvenance, signal: AbortSignal): Promise<void> {
     const { scanId: id, attempt, runId } = this.#identity;
-    await this.#call('completeScan', { id, attempt, runId, resultsArtifactId, tools: tools.map(toolRunToWire), findings: [] }, signal);
+    const run = { id, attempt, runId, resultsArtifactId, provenance };
+    await this.#call('completeScan', { ...run, tools: tools.map(toolRunToWire), findings: [] }, signal);
   }
 
   /** Each time with a fresh URL. @throws RunFailure `source_missing` when there is no such artifact */

@@ -25,10 +25,17 @@ export interface DeleteArtifactsMessage {
   readonly keep: readonly string[];
 }
 
+/** Asks for the attestation of a completed scan. */
+export interface AttestMessage {
+  readonly organizationId: string;
+  readonly scanId: string;
+}
+
 export interface QueueMessages {
   readonly dispatch: DispatchMessage;
   readonly 'stop-job': StopJobMessage;
   readonly 'delete-artifacts': DeleteArtifactsMessage;
+  readonly attest: AttestMessage;
 }
 export type QueueName = keyof QueueMessages;
 

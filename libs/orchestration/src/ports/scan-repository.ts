@@ -4,6 +4,7 @@ import type {
   FailureReason,
   Finding,
   Progress,
+  RunProvenance,
   Scan,
   ScanEvent,
   ScanSource,
@@ -194,6 +195,8 @@ export type AddFindingsResult =
 export interface CompleteScanCommand extends RunnerIdentity {
   readonly scanId: string;
   readonly resultsArtifactId: string | null;
+  /** Null from runs that do not say. */
+  readonly provenance: RunProvenance | null;
   readonly tools: readonly ToolRun[];
   /** A last batch, committed with the completion. */
   readonly findings: readonly Finding[];

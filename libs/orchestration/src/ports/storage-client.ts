@@ -51,6 +51,13 @@ export interface PresignedDownload {
   readonly expiresAt: Date;
 }
 
+/**
+ * PUTs a few bytes that this process made itself; files of clients go to the store without it.
+ *
+ * @throws unavailable when the object store cannot be reached, internal when it refuses the upload
+ */
+export type ArtifactUpload = (upload: PresignedUpload, bytes: Uint8Array, signal: AbortSignal) => Promise<void>;
+
 export interface ListArtifactsQuery {
   readonly scanId: string;
   readonly type: ArtifactType | null;

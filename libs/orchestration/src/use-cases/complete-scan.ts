@@ -1,9 +1,10 @@
 import { failedPrecondition, hasToolFailed, isTerminal } from '@cloudscan/domain';
-import type { FailureReason, Scan, ToolRun } from '@cloudscan/domain';
+import type { FailureReason, RunProvenance, Scan, ToolRun } from '@cloudscan/domain';
 import { clip } from '../input/clip.ts';
 import { readFindings } from '../input/findings.ts';
 import type { GivenFinding } from '../input/findings.ts';
 import { readRequest } from '../input/request-reader.ts';
+import { readRunProvenance } from '../input/run-provenance.ts';
 import { readRunnerIdentity } from '../input/runner-identity.ts';
 import type { GivenRunnerIdentity } from '../input/runner-identity.ts';
 import { readToolRuns } from '../input/tool-runs.ts';
@@ -16,6 +17,8 @@ export interface CompleteScanRequest extends GivenRunnerIdentity {
   readonly id: string;
   /** Empty when the run wrote none. */
   readonly resultsArtifactId: string;
+  /** Null from runners that do not say. */
+  readonly provenance: RunProvenance | null;
   readonly tools: readonly GivenToolRun[];
   /** A last batch. */
   readonly findings: readonly GivenFinding[];
@@ -27,20 +30,26 @@ export const maxErrorMessage = 4000;
 /**
  * Accepts a run's findings and completes the scan, or fails it when no tool succeeded. Idempotent.
  *
- * @throws invalid_argument, not_found, failed_precondition when the scan was ended otherwise, is at another attempt, or its
- *   results were not uploaded
+ * @throws invalid_argument, not_found, failed_precondition when the scan was ended otherwise, is at another attempt, its
+ *   results were not uploaded, or it has read another source than was uploaded
  */
 export async function completeScan(ports: UseCasePorts, caller: Caller, request: CompleteScanRequest): Promise<Scan> {
   const run = readRequest((reader) => ({
     scanId: reader.id('id', request.id),
     ...readRunnerIdentity(reader, request),
     resultsArtifactId: reader.optionalId('results_artifact_id', request.resultsArtifactId),
+    provenance: readRunProvenance(reader, request.provenance),
     tools: readToolRuns(reader, request.tools),
     findings: readFindings(reader, request.findings),
   }));
   const scan = await findScan(ports, caller, run.scanId);
-  // A call again, after the scan has ended, needs its results no more.
-  if (run.resultsArtifactId !== null && !isTerminal(scan.status)) await expectResults(ports, caller, run.scanId, run.resultsArtifactId);
+  // A call again, after the scan has ended, needs its artifacts no more.
+  if (!isTerminal(scan.status)) {
+    await Promise.all([
+      run.resultsArtifactId !== null && expectResults(ports, caller, run.scanId, run.resultsArtifactId),
+      run.provenance !== null && expectSource(ports, caller, scan, run.provenance),
+    ]);
+  }
   const at = ports.clock.now();
   const result = await ports.scans.complete(caller.scope, {
     ...run,
@@ -96,4 +105,14 @@ async function expectResults({ storage }: UseCasePorts, { scope }: Caller, scanI
       `artifact ${artifactId}, the results of scan ${scanId}, was not uploaded; upload it and call CompleteScan again`,
     );
   }
+}
+
+/** What was declared at the upload, where anything was, is what the run must have read. A source that is gone by now is not asked for. */
+async function expectSource({ storage }: UseCasePorts, { scope }: Caller, scan: Scan, { sourceSha256 }: RunProvenance): Promise<void> {
+  const { artifactId } = scan.source;
+  if (artifactId === null) return;
+  if (sourceSha256 === '') throw failedPrecondition(`the source of scan ${scan.id} was uploaded, and the run has read a repository`);
+  const declared = (await storage.getArtifact(scope, artifactId))?.artifact.sha256 ?? '';
+  if (declared === '' || declared === sourceSha256) return;
+  throw failedPrecondition(`the run has read another source than artifact ${artifactId}, which was uploaded for scan ${scan.id}`);
 }

@@ -2,7 +2,7 @@ import { artifactTypes, DomainError, failedPrecondition, isTerminal } from '@clo
 import type { ArtifactType, Scan } from '@cloudscan/domain';
 import { readRequest } from '../input/request-reader.ts';
 import type { Given } from '../input/request-reader.ts';
-import type { PresignedDownload } from '../ports/storage-client.ts';
+import type { ListArtifactsQuery, PresignedDownload } from '../ports/storage-client.ts';
 import { findScan } from './outcomes.ts';
 import type { Caller, UseCasePorts } from './ports.ts';
 import { findSource } from './source-upload.ts';
@@ -49,13 +49,19 @@ async function findDownload(ports: UseCasePorts, caller: Caller, scan: Scan, typ
       return scan.resultsArtifactId === null ? null : downloadOf(ports, caller, scan.resultsArtifactId);
     case 'report':
     case 'log':
-      return newestOf(ports, caller, scan.id, type);
+      return newestOf(ports, caller, scan.id, { type });
   }
 }
 
-async function newestOf(ports: UseCasePorts, caller: Caller, scanId: string, type: ArtifactType): Promise<Download | null> {
+/** The newest artifact of a type, and of a name where one is given, that was uploaded. */
+export async function newestOf(
+  ports: UseCasePorts,
+  caller: Caller,
+  scanId: string,
+  { type, filename }: Pick<ListArtifactsQuery, 'type'> & { readonly filename?: string },
+): Promise<Download | null> {
   const { artifacts } = await ports.storage.listArtifacts(caller.scope, { scanId, type, pageSize: lookback, pageToken: null });
-  for (const { id } of artifacts) {
+  for (const { id } of artifacts.filter((artifact) => filename === undefined || artifact.filename === filename)) {
     const found = await downloadOf(ports, caller, id);
     if (found !== null) return found;
   }

@@ -32,6 +32,8 @@ export interface ScanPolicy {
   /** What becomes of a scan of which some tools failed and others did not. */
   readonly partialResults: 'complete' | 'fail';
   readonly gitProtocols: readonly GitProtocol[];
+  /** PEM of the public keys that attestations are verified with: the one that signs, and former ones. */
+  readonly attestationKeys: readonly string[];
   /** Bytes of the largest source archive. */
   readonly maxSourceBytes: number;
   /** Milliseconds after which a watcher looks at the database without having been told to. */

@@ -41,7 +41,7 @@ export async function updateScan(ports: UseCasePorts, caller: Caller, request: U
       return scanAfter(ports, result, scanId, 'reported as running');
     }
     case 'completed': {
-      const nothing = { resultsArtifactId: null, tools: [], findings: [], failure: null };
+      const nothing = { resultsArtifactId: null, provenance: null, tools: [], findings: [], failure: null };
       const result = await scans.complete(scope, { scanId, attempt, runId, ...nothing, limits: policy.limits, actor, at });
       return scanAfter(ports, result, scanId, 'completed');
     }

@@ -5,6 +5,7 @@ import { createScan } from './create-scan.ts';
 import { deleteProjectScans } from './delete-project-scans.ts';
 import { deleteScan } from './delete-scan.ts';
 import { getArtifact } from './get-artifact.ts';
+import { getAttestation } from './get-attestation.ts';
 import { getDownloadUrl } from './get-download-url.ts';
 import { getFindings } from './get-findings.ts';
 import { getScan } from './get-scan.ts';
@@ -38,6 +39,7 @@ const useCases = {
   getUploadUrl,
   getDownloadUrl,
   getArtifact,
+  getAttestation,
   listArtifacts,
   watchScan,
   deleteScan,

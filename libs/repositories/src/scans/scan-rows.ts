@@ -1,5 +1,15 @@
 import { uuidV7Time } from '@cloudscan/domain';
-import type { FailureEvidence, FailureReason, Progress, RunProvenance, Scan, ScanEvent, ScanStatus, ScanType, ToolRun } from '@cloudscan/domain';
+import type {
+  FailureEvidence,
+  FailureReason,
+  Progress,
+  RunProvenance,
+  Scan,
+  ScanEvent,
+  ScanStatus,
+  ScanType,
+  ToolRun,
+} from '@cloudscan/domain';
 import { clip, toJson } from '../text.ts';
 
 export interface ScanRow {

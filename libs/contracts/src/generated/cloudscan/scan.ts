@@ -13,6 +13,8 @@ import {
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -401,6 +403,59 @@ export function toolStatusToJSON(object: ToolStatus): string {
   }
 }
 
+export const ImportCutKind = {
+  IMPORT_CUT_KIND_UNSPECIFIED: 0,
+  /** IMPORT_CUT_KIND_RESULTS - Results of a run that holds more than are kept; the least severe. */
+  IMPORT_CUT_KIND_RESULTS: 1,
+  /** IMPORT_CUT_KIND_LOCATIONS - Places of a result after the first: a finding has one. */
+  IMPORT_CUT_KIND_LOCATIONS: 2,
+  /** IMPORT_CUT_KIND_TEXTS - Texts, names and tags of a finding that were longer or more than it may hold. */
+  IMPORT_CUT_KIND_TEXTS: 3,
+} as const;
+
+export type ImportCutKind = typeof ImportCutKind[keyof typeof ImportCutKind];
+
+export namespace ImportCutKind {
+  export type IMPORT_CUT_KIND_UNSPECIFIED = typeof ImportCutKind.IMPORT_CUT_KIND_UNSPECIFIED;
+  export type IMPORT_CUT_KIND_RESULTS = typeof ImportCutKind.IMPORT_CUT_KIND_RESULTS;
+  export type IMPORT_CUT_KIND_LOCATIONS = typeof ImportCutKind.IMPORT_CUT_KIND_LOCATIONS;
+  export type IMPORT_CUT_KIND_TEXTS = typeof ImportCutKind.IMPORT_CUT_KIND_TEXTS;
+}
+
+export function importCutKindFromJSON(object: any): ImportCutKind {
+  switch (object) {
+    case 0:
+    case "IMPORT_CUT_KIND_UNSPECIFIED":
+      return ImportCutKind.IMPORT_CUT_KIND_UNSPECIFIED;
+    case 1:
+    case "IMPORT_CUT_KIND_RESULTS":
+      return ImportCutKind.IMPORT_CUT_KIND_RESULTS;
+    case 2:
+    case "IMPORT_CUT_KIND_LOCATIONS":
+      return ImportCutKind.IMPORT_CUT_KIND_LOCATIONS;
+    case 3:
+    case "IMPORT_CUT_KIND_TEXTS":
+      return ImportCutKind.IMPORT_CUT_KIND_TEXTS;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ImportCutKind");
+  }
+}
+
+export function importCutKindToJSON(object: ImportCutKind): string {
+  switch (object) {
+    case ImportCutKind.IMPORT_CUT_KIND_UNSPECIFIED:
+      return "IMPORT_CUT_KIND_UNSPECIFIED";
+    case ImportCutKind.IMPORT_CUT_KIND_RESULTS:
+      return "IMPORT_CUT_KIND_RESULTS";
+    case ImportCutKind.IMPORT_CUT_KIND_LOCATIONS:
+      return "IMPORT_CUT_KIND_LOCATIONS";
+    case ImportCutKind.IMPORT_CUT_KIND_TEXTS:
+      return "IMPORT_CUT_KIND_TEXTS";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ImportCutKind");
+  }
+}
+
 export const ScanEventType = {
   SCAN_EVENT_TYPE_UNSPECIFIED: 0,
   SCAN_EVENT_TYPE_TRANSITION: 1,
@@ -460,7 +515,7 @@ export interface Scan {
   /** Keys: critical, high, medium, low, info. */
   findingsBySeverity: { [key: string]: number };
   errorMessage: string;
-  /** 0 until the scan is queued, then 1 and up. */
+  /** 0 until the scan is queued, then 1 and up; 1 for an imported scan. */
   attempt: number;
   failureReason: FailureReason;
   /** 1 is next; 0 when the scan waits for nobody. */
@@ -484,6 +539,8 @@ export interface Scan {
     | undefined;
   /** The scan is completed although some tool failed; `tools` says which, and the findings of the others are there. */
   partial: boolean;
+  /** What it found was imported: it had no Job. */
+  imported: boolean;
 }
 
 export interface Scan_FindingsBySeverityEntry {
@@ -694,6 +751,90 @@ export interface CompleteScanRequest {
   findings: Finding[];
   runId: string;
   attempt: number;
+  /** Without it there is no attestation of the scan. */
+  provenance: RunProvenance | undefined;
+}
+
+/** What a run says of itself, for the attestation. One of source_sha256 and git_commit is set. */
+export interface RunProvenance {
+  /** Lower-case hexadecimal; of the archive that the run downloaded. */
+  sourceSha256: string;
+  /** The full hexadecimal name of the commit that it checked out. */
+  gitCommit: string;
+  runnerVersion: string;
+}
+
+export interface ImportSarifRequest {
+  part: { $case: "header"; value: ImportSarifHeader } | //
+  /** At most as long as a message may be; its borders mean nothing. */
+  { $case: "chunk"; value: Buffer } | undefined;
+}
+
+export interface ImportSarifHeader {
+  organizationId: string;
+  projectId: string;
+  /** Where the source came from; what is empty is taken from the log's versionControlProvenance. */
+  gitUrl: string;
+  gitBranch: string;
+  gitCommit: string;
+  /** Of every finding; UNSPECIFIED: judged for each run by what it says of its tool and rules. */
+  scanType: ScanType;
+  userId: string;
+  /** What all chunks hold together, in bytes; 0 when not known. */
+  sizeBytes: bigint;
+  /** Lower-case hexadecimal SHA-256 of the same; checked when given. */
+  sha256: string;
+  /** The bare name of the log's file; `results.sarif` when empty. */
+  filename: string;
+  /** The log itself shall be the scan's results: the answer says where to upload it. */
+  keepLog: boolean;
+}
+
+export interface ImportSarifResponse {
+  scan:
+    | Scan
+    | undefined;
+  /** One for each run of the log, in its order. */
+  runs: ImportedRun[];
+  /** What the log holds and the findings do not. Empty when nothing was left out. */
+  cuts: ImportCut[];
+  /** For the log, without compression and to the byte; only with keep_log, and empty once it was uploaded. */
+  uploadUrl: string;
+  uploadHeaders: { [key: string]: string };
+  uploadExpiresAt: Date | undefined;
+  artifactId: string;
+}
+
+export interface ImportSarifResponse_UploadHeadersEntry {
+  key: string;
+  value: string;
+}
+
+/** What became of one run's results: results = kept + suppressed + absent + passed + what the cuts name. */
+export interface ImportedRun {
+  toolName: string;
+  toolVersion: string;
+  results: number;
+  /** Findings. */
+  kept: number;
+  /** Somebody has accepted them (SARIF 2.1.0 section 3.35). */
+  suppressed: number;
+  /** In the baseline and no longer there (section 3.27.24). */
+  absent: number;
+  /** Of kind `pass` or `notApplicable` (section 3.27.9). */
+  passed: number;
+}
+
+export interface ImportCut {
+  kind: ImportCutKind;
+  /** Counted from 0. */
+  runIndex: number;
+  /** How many were cut. */
+  count: bigint;
+  /** How many are kept at most; 0 where that differs from text to text. */
+  limit: number;
+  /** Of the first, for example `$.runs[0].results[5000]`. */
+  firstPath: string;
 }
 
 export interface DeleteProjectScansRequest {
@@ -748,6 +889,21 @@ export interface GetArtifactResponse {
   artifact: Artifact | undefined;
   downloadUrl: string;
   expiresAt: Date | undefined;
+}
+
+export interface GetAttestationRequest {
+  scanId: string;
+}
+
+export interface GetAttestationResponse {
+  artifactId: string;
+  /** Of a DSSE envelope in JSON that holds an in-toto Statement v1. */
+  downloadUrl: string;
+  expiresAt:
+    | Date
+    | undefined;
+  /** What verifies it, by this server's account: Ed25519 keys as PEM (SubjectPublicKeyInfo). */
+  publicKeys: string[];
 }
 
 export interface ListArtifactsRequest {
@@ -813,6 +969,7 @@ function createBaseScan(): Scan {
     jobName: "",
     failureEvidence: undefined,
     partial: false,
+    imported: false,
   };
 }
 
@@ -902,6 +1059,9 @@ export const Scan: MessageFns<Scan> = {
     }
     if (message.partial !== false) {
       writer.uint32(336).bool(message.partial);
+    }
+    if (message.imported !== false) {
+      writer.uint32(344).bool(message.imported);
     }
     return writer;
   },
@@ -1148,6 +1308,14 @@ export const Scan: MessageFns<Scan> = {
             message.partial = reader.bool();
             continue;
           }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.imported = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1293,6 +1461,7 @@ export const Scan: MessageFns<Scan> = {
         ? FailureEvidence.fromJSON(object.failure_evidence)
         : undefined,
       partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : false,
+      imported: isSet(object.imported) ? globalThis.Boolean(object.imported) : false,
     };
   },
 
@@ -1385,6 +1554,9 @@ export const Scan: MessageFns<Scan> = {
     if (message.partial !== false) {
       obj.partial = message.partial;
     }
+    if (message.imported !== false) {
+      obj.imported = message.imported;
+    }
     return obj;
   },
 
@@ -1430,6 +1602,7 @@ export const Scan: MessageFns<Scan> = {
       ? FailureEvidence.fromPartial(object.failureEvidence)
       : undefined;
     message.partial = object.partial ?? false;
+    message.imported = object.imported ?? false;
     return message;
   },
 };
@@ -4679,7 +4852,7 @@ export const CreateFindingsResponse: MessageFns<CreateFindingsResponse> = {
 };
 
 function createBaseCompleteScanRequest(): CompleteScanRequest {
-  return { id: "", resultsArtifactId: "", tools: [], findings: [], runId: "", attempt: 0 };
+  return { id: "", resultsArtifactId: "", tools: [], findings: [], runId: "", attempt: 0, provenance: undefined };
 }
 
 export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
@@ -4701,6 +4874,9 @@ export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(48).int32(message.attempt);
+    }
+    if (message.provenance !== undefined) {
+      RunProvenance.encode(message.provenance, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -4766,6 +4942,14 @@ export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.provenance = RunProvenance.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4794,6 +4978,7 @@ export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
         ? globalThis.String(object.run_id)
         : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      provenance: isSet(object.provenance) ? RunProvenance.fromJSON(object.provenance) : undefined,
     };
   },
 
@@ -4817,6 +5002,9 @@ export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.provenance !== undefined) {
+      obj.provenance = RunProvenance.toJSON(message.provenance);
+    }
     return obj;
   },
 
@@ -4831,6 +5019,1133 @@ export const CompleteScanRequest: MessageFns<CompleteScanRequest> = {
     message.findings = object.findings?.map((e) => Finding.fromPartial(e)) || [];
     message.runId = object.runId ?? "";
     message.attempt = object.attempt ?? 0;
+    message.provenance = (object.provenance !== undefined && object.provenance !== null)
+      ? RunProvenance.fromPartial(object.provenance)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunProvenance(): RunProvenance {
+  return { sourceSha256: "", gitCommit: "", runnerVersion: "" };
+}
+
+export const RunProvenance: MessageFns<RunProvenance> = {
+  encode(message: RunProvenance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sourceSha256 !== "") {
+      writer.uint32(10).string(message.sourceSha256);
+    }
+    if (message.gitCommit !== "") {
+      writer.uint32(18).string(message.gitCommit);
+    }
+    if (message.runnerVersion !== "") {
+      writer.uint32(26).string(message.runnerVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunProvenance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunProvenance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sourceSha256 = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gitCommit = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runnerVersion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunProvenance {
+    return {
+      sourceSha256: isSet(object.sourceSha256)
+        ? globalThis.String(object.sourceSha256)
+        : isSet(object.source_sha256)
+        ? globalThis.String(object.source_sha256)
+        : "",
+      gitCommit: isSet(object.gitCommit)
+        ? globalThis.String(object.gitCommit)
+        : isSet(object.git_commit)
+        ? globalThis.String(object.git_commit)
+        : "",
+      runnerVersion: isSet(object.runnerVersion)
+        ? globalThis.String(object.runnerVersion)
+        : isSet(object.runner_version)
+        ? globalThis.String(object.runner_version)
+        : "",
+    };
+  },
+
+  toJSON(message: RunProvenance): unknown {
+    const obj: any = {};
+    if (message.sourceSha256 !== "") {
+      obj.sourceSha256 = message.sourceSha256;
+    }
+    if (message.gitCommit !== "") {
+      obj.gitCommit = message.gitCommit;
+    }
+    if (message.runnerVersion !== "") {
+      obj.runnerVersion = message.runnerVersion;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunProvenance>): RunProvenance {
+    return RunProvenance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunProvenance>): RunProvenance {
+    const message = createBaseRunProvenance();
+    message.sourceSha256 = object.sourceSha256 ?? "";
+    message.gitCommit = object.gitCommit ?? "";
+    message.runnerVersion = object.runnerVersion ?? "";
+    return message;
+  },
+};
+
+function createBaseImportSarifRequest(): ImportSarifRequest {
+  return { part: undefined };
+}
+
+export const ImportSarifRequest: MessageFns<ImportSarifRequest> = {
+  encode(message: ImportSarifRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "header":
+        ImportSarifHeader.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "chunk":
+        writer.uint32(18).bytes(message.part.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSarifRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSarifRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "header", value: ImportSarifHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "chunk", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSarifRequest {
+    return {
+      part: isSet(object.header)
+        ? { $case: "header", value: ImportSarifHeader.fromJSON(object.header) }
+        : isSet(object.chunk)
+        ? { $case: "chunk", value: Buffer.from(bytesFromBase64(object.chunk)) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ImportSarifRequest): unknown {
+    const obj: any = {};
+    if (message.part?.$case === "header") {
+      obj.header = ImportSarifHeader.toJSON(message.part.value);
+    } else if (message.part?.$case === "chunk") {
+      obj.chunk = base64FromBytes(message.part.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportSarifRequest>): ImportSarifRequest {
+    return ImportSarifRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSarifRequest>): ImportSarifRequest {
+    const message = createBaseImportSarifRequest();
+    switch (object.part?.$case) {
+      case "header": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "header", value: ImportSarifHeader.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "chunk": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "chunk", value: object.part.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseImportSarifHeader(): ImportSarifHeader {
+  return {
+    organizationId: "",
+    projectId: "",
+    gitUrl: "",
+    gitBranch: "",
+    gitCommit: "",
+    scanType: 0,
+    userId: "",
+    sizeBytes: 0n,
+    sha256: "",
+    filename: "",
+    keepLog: false,
+  };
+}
+
+export const ImportSarifHeader: MessageFns<ImportSarifHeader> = {
+  encode(message: ImportSarifHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.projectId !== "") {
+      writer.uint32(18).string(message.projectId);
+    }
+    if (message.gitUrl !== "") {
+      writer.uint32(26).string(message.gitUrl);
+    }
+    if (message.gitBranch !== "") {
+      writer.uint32(34).string(message.gitBranch);
+    }
+    if (message.gitCommit !== "") {
+      writer.uint32(42).string(message.gitCommit);
+    }
+    if (message.scanType !== 0) {
+      writer.uint32(48).int32(message.scanType);
+    }
+    if (message.userId !== "") {
+      writer.uint32(58).string(message.userId);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(64).int64(message.sizeBytes);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(74).string(message.sha256);
+    }
+    if (message.filename !== "") {
+      writer.uint32(82).string(message.filename);
+    }
+    if (message.keepLog !== false) {
+      writer.uint32(88).bool(message.keepLog);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSarifHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSarifHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.projectId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gitUrl = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.gitBranch = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gitCommit = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scanType = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.filename = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.keepLog = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSarifHeader {
+    return {
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+      projectId: isSet(object.projectId)
+        ? globalThis.String(object.projectId)
+        : isSet(object.project_id)
+        ? globalThis.String(object.project_id)
+        : "",
+      gitUrl: isSet(object.gitUrl)
+        ? globalThis.String(object.gitUrl)
+        : isSet(object.git_url)
+        ? globalThis.String(object.git_url)
+        : "",
+      gitBranch: isSet(object.gitBranch)
+        ? globalThis.String(object.gitBranch)
+        : isSet(object.git_branch)
+        ? globalThis.String(object.git_branch)
+        : "",
+      gitCommit: isSet(object.gitCommit)
+        ? globalThis.String(object.gitCommit)
+        : isSet(object.git_commit)
+        ? globalThis.String(object.git_commit)
+        : "",
+      scanType: isSet(object.scanType)
+        ? scanTypeFromJSON(object.scanType)
+        : isSet(object.scan_type)
+        ? scanTypeFromJSON(object.scan_type)
+        : 0,
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+      filename: isSet(object.filename) ? globalThis.String(object.filename) : "",
+      keepLog: isSet(object.keepLog)
+        ? globalThis.Boolean(object.keepLog)
+        : isSet(object.keep_log)
+        ? globalThis.Boolean(object.keep_log)
+        : false,
+    };
+  },
+
+  toJSON(message: ImportSarifHeader): unknown {
+    const obj: any = {};
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
+    }
+    if (message.projectId !== "") {
+      obj.projectId = message.projectId;
+    }
+    if (message.gitUrl !== "") {
+      obj.gitUrl = message.gitUrl;
+    }
+    if (message.gitBranch !== "") {
+      obj.gitBranch = message.gitBranch;
+    }
+    if (message.gitCommit !== "") {
+      obj.gitCommit = message.gitCommit;
+    }
+    if (message.scanType !== 0) {
+      obj.scanType = scanTypeToJSON(message.scanType);
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    if (message.filename !== "") {
+      obj.filename = message.filename;
+    }
+    if (message.keepLog !== false) {
+      obj.keepLog = message.keepLog;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportSarifHeader>): ImportSarifHeader {
+    return ImportSarifHeader.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSarifHeader>): ImportSarifHeader {
+    const message = createBaseImportSarifHeader();
+    message.organizationId = object.organizationId ?? "";
+    message.projectId = object.projectId ?? "";
+    message.gitUrl = object.gitUrl ?? "";
+    message.gitBranch = object.gitBranch ?? "";
+    message.gitCommit = object.gitCommit ?? "";
+    message.scanType = object.scanType ?? 0;
+    message.userId = object.userId ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.sha256 = object.sha256 ?? "";
+    message.filename = object.filename ?? "";
+    message.keepLog = object.keepLog ?? false;
+    return message;
+  },
+};
+
+function createBaseImportSarifResponse(): ImportSarifResponse {
+  return {
+    scan: undefined,
+    runs: [],
+    cuts: [],
+    uploadUrl: "",
+    uploadHeaders: {},
+    uploadExpiresAt: undefined,
+    artifactId: "",
+  };
+}
+
+export const ImportSarifResponse: MessageFns<ImportSarifResponse> = {
+  encode(message: ImportSarifResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scan !== undefined) {
+      Scan.encode(message.scan, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.runs) {
+      ImportedRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.cuts) {
+      ImportCut.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.uploadUrl !== "") {
+      writer.uint32(34).string(message.uploadUrl);
+    }
+    globalThis.Object.entries(message.uploadHeaders).forEach(([key, value]: [string, string]) => {
+      ImportSarifResponse_UploadHeadersEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.uploadExpiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.uploadExpiresAt), writer.uint32(50).fork()).join();
+    }
+    if (message.artifactId !== "") {
+      writer.uint32(58).string(message.artifactId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSarifResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSarifResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scan = Scan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runs.push(ImportedRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cuts.push(ImportCut.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.uploadUrl = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ImportSarifResponse_UploadHeadersEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.uploadHeaders[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.uploadExpiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.artifactId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSarifResponse {
+    return {
+      scan: isSet(object.scan) ? Scan.fromJSON(object.scan) : undefined,
+      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => ImportedRun.fromJSON(e)) : [],
+      cuts: globalThis.Array.isArray(object?.cuts) ? object.cuts.map((e: any) => ImportCut.fromJSON(e)) : [],
+      uploadUrl: isSet(object.uploadUrl)
+        ? globalThis.String(object.uploadUrl)
+        : isSet(object.upload_url)
+        ? globalThis.String(object.upload_url)
+        : "",
+      uploadHeaders: isObject(object.uploadHeaders)
+        ? (globalThis.Object.entries(object.uploadHeaders) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.upload_headers)
+        ? (globalThis.Object.entries(object.upload_headers) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      uploadExpiresAt: isSet(object.uploadExpiresAt)
+        ? fromJsonTimestamp(object.uploadExpiresAt)
+        : isSet(object.upload_expires_at)
+        ? fromJsonTimestamp(object.upload_expires_at)
+        : undefined,
+      artifactId: isSet(object.artifactId)
+        ? globalThis.String(object.artifactId)
+        : isSet(object.artifact_id)
+        ? globalThis.String(object.artifact_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ImportSarifResponse): unknown {
+    const obj: any = {};
+    if (message.scan !== undefined) {
+      obj.scan = Scan.toJSON(message.scan);
+    }
+    if (message.runs?.length) {
+      obj.runs = message.runs.map((e) => ImportedRun.toJSON(e));
+    }
+    if (message.cuts?.length) {
+      obj.cuts = message.cuts.map((e) => ImportCut.toJSON(e));
+    }
+    if (message.uploadUrl !== "") {
+      obj.uploadUrl = message.uploadUrl;
+    }
+    if (message.uploadHeaders) {
+      const entries = globalThis.Object.entries(message.uploadHeaders) as [string, string][];
+      if (entries.length > 0) {
+        obj.uploadHeaders = {};
+        entries.forEach(([k, v]) => {
+          obj.uploadHeaders[k] = v;
+        });
+      }
+    }
+    if (message.uploadExpiresAt !== undefined) {
+      obj.uploadExpiresAt = message.uploadExpiresAt.toISOString();
+    }
+    if (message.artifactId !== "") {
+      obj.artifactId = message.artifactId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportSarifResponse>): ImportSarifResponse {
+    return ImportSarifResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSarifResponse>): ImportSarifResponse {
+    const message = createBaseImportSarifResponse();
+    message.scan = (object.scan !== undefined && object.scan !== null) ? Scan.fromPartial(object.scan) : undefined;
+    message.runs = object.runs?.map((e) => ImportedRun.fromPartial(e)) || [];
+    message.cuts = object.cuts?.map((e) => ImportCut.fromPartial(e)) || [];
+    message.uploadUrl = object.uploadUrl ?? "";
+    message.uploadHeaders = (globalThis.Object.entries(object.uploadHeaders ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.uploadExpiresAt = object.uploadExpiresAt ?? undefined;
+    message.artifactId = object.artifactId ?? "";
+    return message;
+  },
+};
+
+function createBaseImportSarifResponse_UploadHeadersEntry(): ImportSarifResponse_UploadHeadersEntry {
+  return { key: "", value: "" };
+}
+
+export const ImportSarifResponse_UploadHeadersEntry: MessageFns<ImportSarifResponse_UploadHeadersEntry> = {
+  encode(message: ImportSarifResponse_UploadHeadersEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSarifResponse_UploadHeadersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSarifResponse_UploadHeadersEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSarifResponse_UploadHeadersEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ImportSarifResponse_UploadHeadersEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportSarifResponse_UploadHeadersEntry>): ImportSarifResponse_UploadHeadersEntry {
+    return ImportSarifResponse_UploadHeadersEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSarifResponse_UploadHeadersEntry>): ImportSarifResponse_UploadHeadersEntry {
+    const message = createBaseImportSarifResponse_UploadHeadersEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseImportedRun(): ImportedRun {
+  return { toolName: "", toolVersion: "", results: 0, kept: 0, suppressed: 0, absent: 0, passed: 0 };
+}
+
+export const ImportedRun: MessageFns<ImportedRun> = {
+  encode(message: ImportedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.toolName !== "") {
+      writer.uint32(10).string(message.toolName);
+    }
+    if (message.toolVersion !== "") {
+      writer.uint32(18).string(message.toolVersion);
+    }
+    if (message.results !== 0) {
+      writer.uint32(24).int32(message.results);
+    }
+    if (message.kept !== 0) {
+      writer.uint32(32).int32(message.kept);
+    }
+    if (message.suppressed !== 0) {
+      writer.uint32(40).int32(message.suppressed);
+    }
+    if (message.absent !== 0) {
+      writer.uint32(48).int32(message.absent);
+    }
+    if (message.passed !== 0) {
+      writer.uint32(56).int32(message.passed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.toolName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.toolVersion = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.results = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.kept = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.suppressed = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.absent = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.passed = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportedRun {
+    return {
+      toolName: isSet(object.toolName)
+        ? globalThis.String(object.toolName)
+        : isSet(object.tool_name)
+        ? globalThis.String(object.tool_name)
+        : "",
+      toolVersion: isSet(object.toolVersion)
+        ? globalThis.String(object.toolVersion)
+        : isSet(object.tool_version)
+        ? globalThis.String(object.tool_version)
+        : "",
+      results: isSet(object.results) ? globalThis.Number(object.results) : 0,
+      kept: isSet(object.kept) ? globalThis.Number(object.kept) : 0,
+      suppressed: isSet(object.suppressed) ? globalThis.Number(object.suppressed) : 0,
+      absent: isSet(object.absent) ? globalThis.Number(object.absent) : 0,
+      passed: isSet(object.passed) ? globalThis.Number(object.passed) : 0,
+    };
+  },
+
+  toJSON(message: ImportedRun): unknown {
+    const obj: any = {};
+    if (message.toolName !== "") {
+      obj.toolName = message.toolName;
+    }
+    if (message.toolVersion !== "") {
+      obj.toolVersion = message.toolVersion;
+    }
+    if (message.results !== 0) {
+      obj.results = Math.round(message.results);
+    }
+    if (message.kept !== 0) {
+      obj.kept = Math.round(message.kept);
+    }
+    if (message.suppressed !== 0) {
+      obj.suppressed = Math.round(message.suppressed);
+    }
+    if (message.absent !== 0) {
+      obj.absent = Math.round(message.absent);
+    }
+    if (message.passed !== 0) {
+      obj.passed = Math.round(message.passed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportedRun>): ImportedRun {
+    return ImportedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportedRun>): ImportedRun {
+    const message = createBaseImportedRun();
+    message.toolName = object.toolName ?? "";
+    message.toolVersion = object.toolVersion ?? "";
+    message.results = object.results ?? 0;
+    message.kept = object.kept ?? 0;
+    message.suppressed = object.suppressed ?? 0;
+    message.absent = object.absent ?? 0;
+    message.passed = object.passed ?? 0;
+    return message;
+  },
+};
+
+function createBaseImportCut(): ImportCut {
+  return { kind: 0, runIndex: 0, count: 0n, limit: 0, firstPath: "" };
+}
+
+export const ImportCut: MessageFns<ImportCut> = {
+  encode(message: ImportCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.runIndex !== 0) {
+      writer.uint32(16).int32(message.runIndex);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(24).int64(message.count);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int32(message.limit);
+    }
+    if (message.firstPath !== "") {
+      writer.uint32(42).string(message.firstPath);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportCut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportCut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runIndex = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.firstPath = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportCut {
+    return {
+      kind: isSet(object.kind) ? importCutKindFromJSON(object.kind) : 0,
+      runIndex: isSet(object.runIndex)
+        ? globalThis.Number(object.runIndex)
+        : isSet(object.run_index)
+        ? globalThis.Number(object.run_index)
+        : 0,
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      firstPath: isSet(object.firstPath)
+        ? globalThis.String(object.firstPath)
+        : isSet(object.first_path)
+        ? globalThis.String(object.first_path)
+        : "",
+    };
+  },
+
+  toJSON(message: ImportCut): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = importCutKindToJSON(message.kind);
+    }
+    if (message.runIndex !== 0) {
+      obj.runIndex = Math.round(message.runIndex);
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.firstPath !== "") {
+      obj.firstPath = message.firstPath;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportCut>): ImportCut {
+    return ImportCut.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportCut>): ImportCut {
+    const message = createBaseImportCut();
+    message.kind = object.kind ?? 0;
+    message.runIndex = object.runIndex ?? 0;
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.limit = object.limit ?? 0;
+    message.firstPath = object.firstPath ?? "";
     return message;
   },
 };
@@ -5798,6 +7113,212 @@ export const GetArtifactResponse: MessageFns<GetArtifactResponse> = {
   },
 };
 
+function createBaseGetAttestationRequest(): GetAttestationRequest {
+  return { scanId: "" };
+}
+
+export const GetAttestationRequest: MessageFns<GetAttestationRequest> = {
+  encode(message: GetAttestationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scanId !== "") {
+      writer.uint32(10).string(message.scanId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAttestationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAttestationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scanId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetAttestationRequest {
+    return {
+      scanId: isSet(object.scanId)
+        ? globalThis.String(object.scanId)
+        : isSet(object.scan_id)
+        ? globalThis.String(object.scan_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetAttestationRequest): unknown {
+    const obj: any = {};
+    if (message.scanId !== "") {
+      obj.scanId = message.scanId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetAttestationRequest>): GetAttestationRequest {
+    return GetAttestationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetAttestationRequest>): GetAttestationRequest {
+    const message = createBaseGetAttestationRequest();
+    message.scanId = object.scanId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetAttestationResponse(): GetAttestationResponse {
+  return { artifactId: "", downloadUrl: "", expiresAt: undefined, publicKeys: [] };
+}
+
+export const GetAttestationResponse: MessageFns<GetAttestationResponse> = {
+  encode(message: GetAttestationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.artifactId !== "") {
+      writer.uint32(10).string(message.artifactId);
+    }
+    if (message.downloadUrl !== "") {
+      writer.uint32(18).string(message.downloadUrl);
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(26).fork()).join();
+    }
+    for (const v of message.publicKeys) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAttestationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAttestationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.artifactId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.downloadUrl = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.publicKeys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetAttestationResponse {
+    return {
+      artifactId: isSet(object.artifactId)
+        ? globalThis.String(object.artifactId)
+        : isSet(object.artifact_id)
+        ? globalThis.String(object.artifact_id)
+        : "",
+      downloadUrl: isSet(object.downloadUrl)
+        ? globalThis.String(object.downloadUrl)
+        : isSet(object.download_url)
+        ? globalThis.String(object.download_url)
+        : "",
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+      publicKeys: globalThis.Array.isArray(object?.publicKeys)
+        ? object.publicKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.public_keys)
+        ? object.public_keys.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetAttestationResponse): unknown {
+    const obj: any = {};
+    if (message.artifactId !== "") {
+      obj.artifactId = message.artifactId;
+    }
+    if (message.downloadUrl !== "") {
+      obj.downloadUrl = message.downloadUrl;
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    if (message.publicKeys?.length) {
+      obj.publicKeys = message.publicKeys;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetAttestationResponse>): GetAttestationResponse {
+    return GetAttestationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetAttestationResponse>): GetAttestationResponse {
+    const message = createBaseGetAttestationResponse();
+    message.artifactId = object.artifactId ?? "";
+    message.downloadUrl = object.downloadUrl ?? "";
+    message.expiresAt = object.expiresAt ?? undefined;
+    message.publicKeys = object.publicKeys?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseListArtifactsRequest(): ListArtifactsRequest {
   return { scanId: "", pageSize: 0, pageToken: "" };
 }
@@ -6507,6 +8028,19 @@ export const ScanServiceService = {
     responseSerialize: (value: Scan): Buffer => Buffer.from(Scan.encode(value).finish()),
     responseDeserialize: (value: Buffer): Scan => Scan.decode(value),
   },
+  /**
+   * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   */
+  importSarif: {
+    path: "/cloudscan.ScanService/ImportSarif" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportSarifRequest): Buffer => Buffer.from(ImportSarifRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportSarifRequest => ImportSarifRequest.decode(value),
+    responseSerialize: (value: ImportSarifResponse): Buffer => Buffer.from(ImportSarifResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportSarifResponse => ImportSarifResponse.decode(value),
+  },
   /** A fresh presigned URL for an artifact that the scan is about to produce. */
   getUploadUrl: {
     path: "/cloudscan.ScanService/GetUploadURL" as const,
@@ -6538,6 +8072,18 @@ export const ScanServiceService = {
     requestDeserialize: (value: Buffer): GetArtifactRequest => GetArtifactRequest.decode(value),
     responseSerialize: (value: GetArtifactResponse): Buffer => Buffer.from(GetArtifactResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetArtifactResponse => GetArtifactResponse.decode(value),
+  },
+  /** The signed statement about a completed scan: its source, its tools and its results. */
+  getAttestation: {
+    path: "/cloudscan.ScanService/GetAttestation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAttestationRequest): Buffer =>
+      Buffer.from(GetAttestationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAttestationRequest => GetAttestationRequest.decode(value),
+    responseSerialize: (value: GetAttestationResponse): Buffer =>
+      Buffer.from(GetAttestationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAttestationResponse => GetAttestationResponse.decode(value),
   },
   listArtifacts: {
     path: "/cloudscan.ScanService/ListArtifacts" as const,
@@ -6585,11 +8131,18 @@ export interface ScanServiceServer extends UntypedServiceImplementation {
   startScan: handleUnaryCall<StartScanRequest, Scan>;
   /** Called by a runner: accepts the findings of its run and completes the scan. Idempotent. */
   completeScan: handleUnaryCall<CompleteScanRequest, Scan>;
+  /**
+   * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   */
+  importSarif: handleClientStreamingCall<ImportSarifRequest, ImportSarifResponse>;
   /** A fresh presigned URL for an artifact that the scan is about to produce. */
   getUploadUrl: handleUnaryCall<GetUploadURLRequest, GetUploadURLResponse>;
   /** A fresh presigned URL for the scan's newest artifact of a type. */
   getDownloadUrl: handleUnaryCall<GetDownloadURLRequest, GetDownloadURLResponse>;
   getArtifact: handleUnaryCall<GetArtifactRequest, GetArtifactResponse>;
+  /** The signed statement about a completed scan: its source, its tools and its results. */
+  getAttestation: handleUnaryCall<GetAttestationRequest, GetAttestationResponse>;
   listArtifacts: handleUnaryCall<ListArtifactsRequest, ListArtifactsResponse>;
   /** The scan's timeline from after_sequence on, then live events; ends after the terminal one. */
   watchScan: handleServerStreamingCall<WatchScanRequest, ScanEvent>;
@@ -6767,6 +8320,26 @@ export interface ScanServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Scan) => void,
   ): ClientUnaryCall;
+  /**
+   * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   */
+  importSarif(
+    callback: (error: ServiceError | null, response: ImportSarifResponse) => void,
+  ): ClientWritableStream<ImportSarifRequest>;
+  importSarif(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImportSarifResponse) => void,
+  ): ClientWritableStream<ImportSarifRequest>;
+  importSarif(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportSarifResponse) => void,
+  ): ClientWritableStream<ImportSarifRequest>;
+  importSarif(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportSarifResponse) => void,
+  ): ClientWritableStream<ImportSarifRequest>;
   /** A fresh presigned URL for an artifact that the scan is about to produce. */
   getUploadUrl(
     request: GetUploadURLRequest,
@@ -6814,6 +8387,22 @@ export interface ScanServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetArtifactResponse) => void,
   ): ClientUnaryCall;
+  /** The signed statement about a completed scan: its source, its tools and its results. */
+  getAttestation(
+    request: GetAttestationRequest,
+    callback: (error: ServiceError | null, response: GetAttestationResponse) => void,
+  ): ClientUnaryCall;
+  getAttestation(
+    request: GetAttestationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAttestationResponse) => void,
+  ): ClientUnaryCall;
+  getAttestation(
+    request: GetAttestationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAttestationResponse) => void,
+  ): ClientUnaryCall;
   listArtifacts(
     request: ListArtifactsRequest,
     callback: (error: ServiceError | null, response: ListArtifactsResponse) => void,
@@ -6846,6 +8435,14 @@ export const ScanServiceClient = makeGenericClientConstructor(
   service: typeof ScanServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

@@ -155,9 +155,11 @@ export interface CreateArtifactRequest {
   contentType: string;
   /** Exact bytes of the upload; 0 when not known: then any size up to the service's limit is taken. */
   sizeBytes: bigint;
-  /** 0 means 24. Bounds the upload URL's life. */
+  /** 0 means 24. How long the upload is waited for, and with it the upload URL's life. */
   expiresInHours: number;
   sha256: string;
+  /** Life of the upload URL, at most 7 days; 0: as long as expires_in_hours. GetArtifact gives a fresh one. */
+  urlSeconds: number;
 }
 
 export interface CreateArtifactResponse {
@@ -178,6 +180,8 @@ export interface GetArtifactRequest {
   expiresInHours: number;
   /** Also gives a fresh upload URL while the upload has not been seen. */
   withUploadUrl: boolean;
+  /** Life of the URLs, at most 7 days; 0: as long as expires_in_hours. */
+  urlSeconds: number;
 }
 
 export interface GetArtifactResponse {
@@ -274,6 +278,36 @@ export interface CompleteMultipartResponse {
 export interface AbortMultipartRequest {
   artifactId: string;
   uploadId: string;
+}
+
+export interface GetQuotaRequest {
+  organizationId: string;
+}
+
+export interface SetQuotaRequest {
+  organizationId: string;
+  /** All three: a limit that is 0 is the service's default again. */
+  limits: QuotaLimits | undefined;
+}
+
+export interface QuotaLimits {
+  /** Of all artifacts together, uploads that were announced included. */
+  bytes: bigint;
+  artifacts: bigint;
+  /** Of one upload. */
+  uploadBytes: bigint;
+}
+
+export interface Quota {
+  organizationId: string;
+  /** What holds now. */
+  limits:
+    | QuotaLimits
+    | undefined;
+  /** What was set for this organization; 0 where the service's default holds. */
+  ownLimits: QuotaLimits | undefined;
+  usedBytes: bigint;
+  usedArtifacts: bigint;
 }
 
 function createBaseArtifact(): Artifact {
@@ -575,6 +609,7 @@ function createBaseCreateArtifactRequest(): CreateArtifactRequest {
     sizeBytes: 0n,
     expiresInHours: 0,
     sha256: "",
+    urlSeconds: 0,
   };
 }
 
@@ -606,6 +641,9 @@ export const CreateArtifactRequest: MessageFns<CreateArtifactRequest> = {
     }
     if (message.sha256 !== "") {
       writer.uint32(242).string(message.sha256);
+    }
+    if (message.urlSeconds !== 0) {
+      writer.uint32(248).int32(message.urlSeconds);
     }
     return writer;
   },
@@ -687,6 +725,14 @@ export const CreateArtifactRequest: MessageFns<CreateArtifactRequest> = {
             message.sha256 = reader.string();
             continue;
           }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.urlSeconds = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -729,6 +775,11 @@ export const CreateArtifactRequest: MessageFns<CreateArtifactRequest> = {
         ? globalThis.Number(object.expires_in_hours)
         : 0,
       sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+      urlSeconds: isSet(object.urlSeconds)
+        ? globalThis.Number(object.urlSeconds)
+        : isSet(object.url_seconds)
+        ? globalThis.Number(object.url_seconds)
+        : 0,
     };
   },
 
@@ -758,6 +809,9 @@ export const CreateArtifactRequest: MessageFns<CreateArtifactRequest> = {
     if (message.sha256 !== "") {
       obj.sha256 = message.sha256;
     }
+    if (message.urlSeconds !== 0) {
+      obj.urlSeconds = Math.round(message.urlSeconds);
+    }
     return obj;
   },
 
@@ -774,6 +828,7 @@ export const CreateArtifactRequest: MessageFns<CreateArtifactRequest> = {
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.expiresInHours = object.expiresInHours ?? 0;
     message.sha256 = object.sha256 ?? "";
+    message.urlSeconds = object.urlSeconds ?? 0;
     return message;
   },
 };
@@ -1036,7 +1091,7 @@ export const CreateArtifactResponse_UploadHeadersEntry: MessageFns<CreateArtifac
 };
 
 function createBaseGetArtifactRequest(): GetArtifactRequest {
-  return { id: "", expiresInHours: 0, withUploadUrl: false };
+  return { id: "", expiresInHours: 0, withUploadUrl: false, urlSeconds: 0 };
 }
 
 export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
@@ -1049,6 +1104,9 @@ export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
     }
     if (message.withUploadUrl !== false) {
       writer.uint32(240).bool(message.withUploadUrl);
+    }
+    if (message.urlSeconds !== 0) {
+      writer.uint32(248).int32(message.urlSeconds);
     }
     return writer;
   },
@@ -1090,6 +1148,14 @@ export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
             message.withUploadUrl = reader.bool();
             continue;
           }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.urlSeconds = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1115,6 +1181,11 @@ export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
         : isSet(object.with_upload_url)
         ? globalThis.Boolean(object.with_upload_url)
         : false,
+      urlSeconds: isSet(object.urlSeconds)
+        ? globalThis.Number(object.urlSeconds)
+        : isSet(object.url_seconds)
+        ? globalThis.Number(object.url_seconds)
+        : 0,
     };
   },
 
@@ -1129,6 +1200,9 @@ export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
     if (message.withUploadUrl !== false) {
       obj.withUploadUrl = message.withUploadUrl;
     }
+    if (message.urlSeconds !== 0) {
+      obj.urlSeconds = Math.round(message.urlSeconds);
+    }
     return obj;
   },
 
@@ -1140,6 +1214,7 @@ export const GetArtifactRequest: MessageFns<GetArtifactRequest> = {
     message.id = object.id ?? "";
     message.expiresInHours = object.expiresInHours ?? 0;
     message.withUploadUrl = object.withUploadUrl ?? false;
+    message.urlSeconds = object.urlSeconds ?? 0;
     return message;
   },
 };
@@ -2786,6 +2861,447 @@ export const AbortMultipartRequest: MessageFns<AbortMultipartRequest> = {
   },
 };
 
+function createBaseGetQuotaRequest(): GetQuotaRequest {
+  return { organizationId: "" };
+}
+
+export const GetQuotaRequest: MessageFns<GetQuotaRequest> = {
+  encode(message: GetQuotaRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQuotaRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQuotaRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQuotaRequest {
+    return {
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetQuotaRequest): unknown {
+    const obj: any = {};
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQuotaRequest>): GetQuotaRequest {
+    return GetQuotaRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQuotaRequest>): GetQuotaRequest {
+    const message = createBaseGetQuotaRequest();
+    message.organizationId = object.organizationId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetQuotaRequest(): SetQuotaRequest {
+  return { organizationId: "", limits: undefined };
+}
+
+export const SetQuotaRequest: MessageFns<SetQuotaRequest> = {
+  encode(message: SetQuotaRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.limits !== undefined) {
+      QuotaLimits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetQuotaRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetQuotaRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limits = QuotaLimits.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetQuotaRequest {
+    return {
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+      limits: isSet(object.limits) ? QuotaLimits.fromJSON(object.limits) : undefined,
+    };
+  },
+
+  toJSON(message: SetQuotaRequest): unknown {
+    const obj: any = {};
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
+    }
+    if (message.limits !== undefined) {
+      obj.limits = QuotaLimits.toJSON(message.limits);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetQuotaRequest>): SetQuotaRequest {
+    return SetQuotaRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetQuotaRequest>): SetQuotaRequest {
+    const message = createBaseSetQuotaRequest();
+    message.organizationId = object.organizationId ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? QuotaLimits.fromPartial(object.limits)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQuotaLimits(): QuotaLimits {
+  return { bytes: 0n, artifacts: 0n, uploadBytes: 0n };
+}
+
+export const QuotaLimits: MessageFns<QuotaLimits> = {
+  encode(message: QuotaLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes !== 0n) {
+      if (BigInt.asIntN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
+      }
+      writer.uint32(8).int64(message.bytes);
+    }
+    if (message.artifacts !== 0n) {
+      if (BigInt.asIntN(64, message.artifacts) !== message.artifacts) {
+        throw new globalThis.Error("value provided for field message.artifacts of type int64 too large");
+      }
+      writer.uint32(16).int64(message.artifacts);
+    }
+    if (message.uploadBytes !== 0n) {
+      if (BigInt.asIntN(64, message.uploadBytes) !== message.uploadBytes) {
+        throw new globalThis.Error("value provided for field message.uploadBytes of type int64 too large");
+      }
+      writer.uint32(24).int64(message.uploadBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuotaLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuotaLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bytes = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.artifacts = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uploadBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuotaLimits {
+    return {
+      bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n,
+      artifacts: isSet(object.artifacts) ? BigInt(object.artifacts) : 0n,
+      uploadBytes: isSet(object.uploadBytes)
+        ? BigInt(object.uploadBytes)
+        : isSet(object.upload_bytes)
+        ? BigInt(object.upload_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: QuotaLimits): unknown {
+    const obj: any = {};
+    if (message.bytes !== 0n) {
+      obj.bytes = message.bytes.toString();
+    }
+    if (message.artifacts !== 0n) {
+      obj.artifacts = message.artifacts.toString();
+    }
+    if (message.uploadBytes !== 0n) {
+      obj.uploadBytes = message.uploadBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QuotaLimits>): QuotaLimits {
+    return QuotaLimits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuotaLimits>): QuotaLimits {
+    const message = createBaseQuotaLimits();
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.artifacts = (object.artifacts !== undefined && object.artifacts !== null) ? BigInt(object.artifacts) : 0n;
+    message.uploadBytes = (object.uploadBytes !== undefined && object.uploadBytes !== null)
+      ? BigInt(object.uploadBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseQuota(): Quota {
+  return { organizationId: "", limits: undefined, ownLimits: undefined, usedBytes: 0n, usedArtifacts: 0n };
+}
+
+export const Quota: MessageFns<Quota> = {
+  encode(message: Quota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.organizationId !== "") {
+      writer.uint32(10).string(message.organizationId);
+    }
+    if (message.limits !== undefined) {
+      QuotaLimits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    if (message.ownLimits !== undefined) {
+      QuotaLimits.encode(message.ownLimits, writer.uint32(26).fork()).join();
+    }
+    if (message.usedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.usedBytes) !== message.usedBytes) {
+        throw new globalThis.Error("value provided for field message.usedBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.usedBytes);
+    }
+    if (message.usedArtifacts !== 0n) {
+      if (BigInt.asIntN(64, message.usedArtifacts) !== message.usedArtifacts) {
+        throw new globalThis.Error("value provided for field message.usedArtifacts of type int64 too large");
+      }
+      writer.uint32(40).int64(message.usedArtifacts);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuota();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.organizationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limits = QuotaLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ownLimits = QuotaLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.usedBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.usedArtifacts = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Quota {
+    return {
+      organizationId: isSet(object.organizationId)
+        ? globalThis.String(object.organizationId)
+        : isSet(object.organization_id)
+        ? globalThis.String(object.organization_id)
+        : "",
+      limits: isSet(object.limits) ? QuotaLimits.fromJSON(object.limits) : undefined,
+      ownLimits: isSet(object.ownLimits)
+        ? QuotaLimits.fromJSON(object.ownLimits)
+        : isSet(object.own_limits)
+        ? QuotaLimits.fromJSON(object.own_limits)
+        : undefined,
+      usedBytes: isSet(object.usedBytes)
+        ? BigInt(object.usedBytes)
+        : isSet(object.used_bytes)
+        ? BigInt(object.used_bytes)
+        : 0n,
+      usedArtifacts: isSet(object.usedArtifacts)
+        ? BigInt(object.usedArtifacts)
+        : isSet(object.used_artifacts)
+        ? BigInt(object.used_artifacts)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Quota): unknown {
+    const obj: any = {};
+    if (message.organizationId !== "") {
+      obj.organizationId = message.organizationId;
+    }
+    if (message.limits !== undefined) {
+      obj.limits = QuotaLimits.toJSON(message.limits);
+    }
+    if (message.ownLimits !== undefined) {
+      obj.ownLimits = QuotaLimits.toJSON(message.ownLimits);
+    }
+    if (message.usedBytes !== 0n) {
+      obj.usedBytes = message.usedBytes.toString();
+    }
+    if (message.usedArtifacts !== 0n) {
+      obj.usedArtifacts = message.usedArtifacts.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Quota>): Quota {
+    return Quota.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Quota>): Quota {
+    const message = createBaseQuota();
+    message.organizationId = object.organizationId ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? QuotaLimits.fromPartial(object.limits)
+      : undefined;
+    message.ownLimits = (object.ownLimits !== undefined && object.ownLimits !== null)
+      ? QuotaLimits.fromPartial(object.ownLimits)
+      : undefined;
+    message.usedBytes = (object.usedBytes !== undefined && object.usedBytes !== null) ? BigInt(object.usedBytes) : 0n;
+    message.usedArtifacts = (object.usedArtifacts !== undefined && object.usedArtifacts !== null)
+      ? BigInt(object.usedArtifacts)
+      : 0n;
+    return message;
+  },
+};
+
 /**
  * Keeps the metadata of artifacts and hands out presigned URLs. The bytes go from the client to the object store and
  * never through this service's RPCs.
@@ -2888,6 +3404,26 @@ export const StorageServiceService = {
       Buffer.from(DeleteArtifactsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteArtifactsResponse => DeleteArtifactsResponse.decode(value),
   },
+  /** What an organization keeps and may keep; also of one that keeps nothing. */
+  getQuota: {
+    path: "/cloudscan.storage.StorageService/GetQuota" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQuotaRequest): Buffer => Buffer.from(GetQuotaRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQuotaRequest => GetQuotaRequest.decode(value),
+    responseSerialize: (value: Quota): Buffer => Buffer.from(Quota.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Quota => Quota.decode(value),
+  },
+  /** For operators. Lowering a limit takes nothing away: it refuses what is new. */
+  setQuota: {
+    path: "/cloudscan.storage.StorageService/SetQuota" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetQuotaRequest): Buffer => Buffer.from(SetQuotaRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetQuotaRequest => SetQuotaRequest.decode(value),
+    responseSerialize: (value: Quota): Buffer => Buffer.from(Quota.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Quota => Quota.decode(value),
+  },
 } as const;
 
 export interface StorageServiceServer extends UntypedServiceImplementation {
@@ -2902,6 +3438,10 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
   abortMultipartUpload: handleUnaryCall<AbortMultipartRequest, Empty>;
   /** At most 1,000 ids. Idempotent: ids that are gone are not counted. */
   deleteArtifacts: handleUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>;
+  /** What an organization keeps and may keep; also of one that keeps nothing. */
+  getQuota: handleUnaryCall<GetQuotaRequest, Quota>;
+  /** For operators. Lowering a limit takes nothing away: it refuses what is new. */
+  setQuota: handleUnaryCall<SetQuotaRequest, Quota>;
 }
 
 export interface StorageServiceClient extends Client {
@@ -3041,6 +3581,32 @@ export interface StorageServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteArtifactsResponse) => void,
+  ): ClientUnaryCall;
+  /** What an organization keeps and may keep; also of one that keeps nothing. */
+  getQuota(request: GetQuotaRequest, callback: (error: ServiceError | null, response: Quota) => void): ClientUnaryCall;
+  getQuota(
+    request: GetQuotaRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Quota) => void,
+  ): ClientUnaryCall;
+  getQuota(
+    request: GetQuotaRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Quota) => void,
+  ): ClientUnaryCall;
+  /** For operators. Lowering a limit takes nothing away: it refuses what is new. */
+  setQuota(request: SetQuotaRequest, callback: (error: ServiceError | null, response: Quota) => void): ClientUnaryCall;
+  setQuota(
+    request: SetQuotaRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Quota) => void,
+  ): ClientUnaryCall;
+  setQuota(
+    request: SetQuotaRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Quota) => void,
   ): ClientUnaryCall;
 }
 
