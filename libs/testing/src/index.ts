@@ -33,6 +33,8 @@ export { startRedis } from './redis.ts';
 export type { TestRedis } from './redis.ts';
 export { requires } from './requires.ts';
 export type { TestService } from './requires.ts';
+export { startAzurite } from './services/azurite.ts';
+export type { AzuriteOptions, TestAzurite } from './services/azurite.ts';
 export { startMinio } from './services/minio.ts';
 export type { TestMinio } from './services/minio.ts';
 export { testFile } from './test-file.ts';

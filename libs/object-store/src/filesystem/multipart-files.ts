@@ -5,6 +5,7 @@ import { isUuid } from '@cloudscan/domain';
 import { asDiskFull, ObjectStoreError } from '../errors.ts';
 import { checkReceived } from '../expected-bytes.ts';
 import type { CompletedPart, ExpectedBytes } from '../object-store.ts';
+import { inPartOrder } from '../part-number.ts';
 import { hasCode, namesIn, syncFolder } from './folders.ts';
 import type { Folders } from './folders.ts';
 import type { ObjectFiles, StoredObject } from './object-files.ts';
@@ -140,11 +141,8 @@ async function assemble(
 }
 
 function chooseParts(present: readonly Part[], named: readonly CompletedPart[]): readonly Part[] {
-  if (named.length === 0) throw new ObjectStoreError('invalid_part', 'name at least one part');
   const byName = new Map(present.map((part) => [`${part.partNumber} ${part.sha256}`, part]));
-  const inOrder = [...named].sort((a, b) => a.partNumber - b.partNumber);
-  return inOrder.map(({ partNumber, etag }, index) => {
-    if (inOrder[index - 1]?.partNumber === partNumber) throw new ObjectStoreError('invalid_part', `part ${partNumber} is named twice`);
+  return inPartOrder(named).map(({ partNumber, etag }) => {
     const part = byName.get(`${partNumber} ${etag.replaceAll('"', '').toLowerCase()}`);
     if (part === undefined) throw new ObjectStoreError('invalid_part', `part ${partNumber} was not uploaded with this ETag`);
     return part;

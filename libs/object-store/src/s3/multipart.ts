@@ -11,6 +11,7 @@ import { ObjectStoreError } from '../errors.ts';
 import { checkReceived } from '../expected-bytes.ts';
 import { objectNameOf } from '../object-name.ts';
 import type { CompletedPart, ExpectedBytes } from '../object-store.ts';
+import { inPartOrder } from '../part-number.ts';
 import { asStoreError, encryptionOf } from './client.ts';
 import type { S3StoreOptions } from './client.ts';
 
@@ -144,11 +145,8 @@ export class S3Multipart {
 }
 
 function chooseParts(present: readonly Part[], named: readonly CompletedPart[]): readonly Part[] {
-  if (named.length === 0) throw new ObjectStoreError('invalid_part', 'name at least one part');
   const byNumber = new Map(present.map((part) => [part.PartNumber, part]));
-  const inOrder = [...named].sort((a, b) => a.partNumber - b.partNumber);
-  return inOrder.map(({ partNumber, etag }, index) => {
-    if (inOrder[index - 1]?.partNumber === partNumber) throw new ObjectStoreError('invalid_part', `part ${partNumber} is named twice`);
+  return inPartOrder(named).map(({ partNumber, etag }) => {
     const part = byNumber.get(partNumber);
     if (part === undefined || unquoted(part.ETag) !== unquoted(etag)) {
       throw new ObjectStoreError('invalid_part', `part ${partNumber} was not uploaded with this ETag`);
