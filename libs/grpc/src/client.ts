@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { formatEndpoint } from '@cloudscan/config';
 import type { Endpoint, Secret } from '@cloudscan/config';
 import { DomainError } from '@cloudscan/domain';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, Metadata } from '@grpc/grpc-js';
 import type { CallOptions as GrpcCallOptions, ClientWritableStream, ServiceError } from '@grpc/grpc-js';
 import type {
   MethodDefinition,
@@ -15,11 +15,14 @@ import type {
   UploadingMethods,
 } from './definition.ts';
 import { fromServiceError } from './status.ts';
+import { channelCredentials } from './tls.ts';
+import type { ClientTls } from './tls.ts';
 
 export interface RpcClientOptions {
   /** Sent as `authorization: Bearer …` with every call; nothing is sent when empty. */
   readonly token?: Secret;
-  readonly tls?: boolean;
+  /** True: with what Node.js trusts. */
+  readonly tls?: ClientTls | boolean | null;
   /** Bytes of one message, in either direction; 16 MiB by default. */
   readonly maxMessageBytes?: number;
 }
@@ -47,7 +50,7 @@ export class RpcClient<Definition extends ServiceDefinition> {
 
   constructor(definition: Definition, endpoint: Endpoint, options: RpcClientOptions = {}) {
     const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024;
-    this.#client = new Client(formatEndpoint(endpoint), options.tls ? credentials.createSsl() : credentials.createInsecure(), {
+    this.#client = new Client(formatEndpoint(endpoint), channelCredentials(options.tls ?? null), {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
       'grpc.enable_retries': 0,

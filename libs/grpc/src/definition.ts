@@ -17,7 +17,11 @@ export type RequestOf<Method> = Method extends { readonly requestDeserialize: (v
 export type ResponseOf<Method> = Method extends { readonly responseDeserialize: (value: Buffer) => infer Response } ? Response : never;
 
 export type UnaryMethods<Service> = {
-  [Name in keyof Service]: Service[Name] extends { readonly responseStream: true } ? never : Name;
+  [Name in keyof Service]: Service[Name] extends { readonly responseStream: true } | { readonly requestStream: true } ? never : Name;
+}[keyof Service];
+/** Many requests, one response. */
+export type UploadingMethods<Service> = {
+  [Name in keyof Service]: Service[Name] extends { readonly requestStream: true; readonly responseStream: false } ? Name : never;
 }[keyof Service];
 export type StreamingMethods<Service> = {
   [Name in keyof Service]: Service[Name] extends { readonly responseStream: true } ? Name : never;

@@ -5,6 +5,8 @@ export { HealthClient } from './health-client.ts';
 export { GrpcServer, serve } from './server.ts';
 export type { CallContext, GrpcServerOptions, Handlers, ServedService } from './server.ts';
 export { fromServiceError, toStatus } from './status.ts';
+export { readClientTls, readServerTls } from './tls.ts';
+export type { ClientTls, ServerTls } from './tls.ts';
 export {
   artifactStatusOnWire,
   artifactToWire,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http2';
+import { setImmediate } from 'node:timers/promises';
 import { scan } from '@cloudscan/contracts';
 import { DomainError, invalidArgument } from '@cloudscan/domain';
 import { createMetricsRegistry, silentLogger } from '@cloudscan/telemetry';
@@ -9,10 +10,11 @@ import { RpcClient } from './client.ts';
 import { GrpcServer, serve } from './server.ts';
 import type { CallContext, Handlers } from './server.ts';
 
-type Definition = Pick<typeof scan.ScanServiceService, 'getScan' | 'watchScan'>;
-const definition: Definition = { getScan: scan.ScanServiceService.getScan, watchScan: scan.ScanServiceService.watchScan };
+type Definition = Pick<typeof scan.ScanServiceService, 'getScan' | 'watchScan' | 'importSarif'>;
+const { getScan, watchScan, importSarif } = scan.ScanServiceService;
+const definition: Definition = { getScan, watchScan, importSarif };
 
-async function startPair(handlers: Partial<Handlers<Definition>>) {
+async function startPair(handlers: Partial<Handlers<Definition>>, defaultDeadlineMs = 60_000) {
   const registry = createMetricsRegistry('test');
   const unused = (): never => {
     throw new Error('not part of this test');
@@ -20,11 +22,11 @@ async function startPair(handlers: Partial<Handlers<Definition>>) {
   const server = new GrpcServer({
     host: '127.0.0.1',
     port: 0,
-    services: [serve(definition, { getScan: unused, watchScan: unused, ...handlers })],
+    services: [serve(definition, { getScan: unused, watchScan: unused, importSarif: unused, ...handlers })],
     log: silentLogger,
     registry,
     maxMessageBytes: 1024 * 1024,
-    defaultDeadlineMs: 60_000,
+    defaultDeadlineMs,
   });
   await server.start();
   const client = new RpcClient(definition, { host: '127.0.0.1', port: server.port });
@@ -136,6 +138,119 @@ test('ends the generator of a stream whose reader has gone', async (t) => {
   await server.stop();
 });
 
+type ImportRequest = scan.ImportSarifRequest;
+
+const aResponse = scan.ImportSarifResponse.fromPartial({ artifactId: 'a' });
+
+function chunkOf(bytes: number): ImportRequest {
+  return { part: { $case: 'chunk', value: Buffer.alloc(bytes) } };
+}
+
+async function* chunksOf(count: number, bytes: number): AsyncGenerator<ImportRequest> {
+  for (let sent = 0; sent < count; sent += 1) yield chunkOf(bytes);
+}
+
+test('takes a stream of requests in order, and no more than its handler is ready for', async (t) => {
+  let pulled = 0;
+  const entered = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const { server, client } = await startPair({
+    importSarif: async (requests) => {
+      let bytes = 0;
+      for await (const { part } of requests) {
+        entered.resolve();
+        await release.promise;
+        if (part?.$case === 'chunk') bytes += part.value.length;
+      }
+      return { ...aResponse, artifactId: String(bytes) };
+    },
+  });
+  async function* counted(): AsyncGenerator<ImportRequest> {
+    for await (const chunk of chunksOf(200, 64 * 1024)) {
+      pulled += 1;
+      yield chunk;
+    }
+  }
+  const call = client.upload('importSarif', counted());
+  await entered.promise;
+  await setImmediate();
+  t.true(pulled < 200);
+  release.resolve();
+  t.is((await call).artifactId, String(200 * 64 * 1024));
+  client.close();
+  await server.stop();
+});
+
+test('answers a stream of requests before its end, and the client sends no more', async (t) => {
+  const { server, client } = await startPair({
+    importSarif: async (requests) => {
+      for await (const _ of requests) throw invalidArgument('header', 'is missing');
+      return aResponse;
+    },
+  });
+  const closed = Promise.withResolvers<void>();
+  async function* endless(): AsyncGenerator<ImportRequest> {
+    try {
+      for (;;) yield chunkOf(64 * 1024);
+    } finally {
+      closed.resolve();
+    }
+  }
+  const error = await t.throwsAsync<DomainError>(client.upload('importSarif', endless()));
+  t.is(error.code, 'invalid_argument');
+  await closed.promise;
+  client.close();
+  await server.stop();
+});
+
+test('a stream of requests ends for its handler when its caller goes, fails or falls silent, and when the server stops', async (t) => {
+  let ended = Promise.withResolvers<string>();
+  let started = Promise.withResolvers<void>();
+  const { server, client } = await startPair(
+    {
+      importSarif: async (requests) => {
+        try {
+          for await (const _ of requests) started.resolve();
+        } catch (error) {
+          ended.resolve((error as DomainError).code);
+          throw error;
+        }
+        return aResponse;
+      },
+    },
+    1000,
+  );
+  const never = (): Promise<never> => new Promise(() => undefined);
+  /** What the caller and the handler are told of a call that sends one request, after which something happens. */
+  const codesOf = async (happens: (gone: AbortController) => unknown, next: () => Promise<unknown> = never): Promise<unknown[]> => {
+    ended = Promise.withResolvers();
+    started = Promise.withResolvers();
+    const gone = new AbortController();
+    async function* requests(): AsyncGenerator<ImportRequest> {
+      yield chunkOf(1);
+      await started.promise;
+      await next();
+    }
+    const call = client.upload('importSarif', requests(), { signal: gone.signal }).catch((error: Error) => error);
+    await started.promise;
+    happens(gone);
+    const error = await call;
+    return [error instanceof DomainError ? error.code : error, await ended.promise];
+  };
+  const broken = new Error('the file is gone');
+  t.deepEqual(await codesOf(() => undefined), ['deadline_exceeded', 'deadline_exceeded']);
+  t.deepEqual(await codesOf((gone) => gone.abort()), ['cancelled', 'cancelled']);
+  t.deepEqual(
+    await codesOf(
+      () => undefined,
+      () => Promise.reject(broken),
+    ),
+    [broken, 'cancelled'],
+  );
+  t.deepEqual(await codesOf(() => server.stop()), ['unavailable', 'unavailable']);
+  client.close();
+});
+
 test('stop lets a call at work finish and ends a stream with UNAVAILABLE', async (t) => {
   const entered = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
@@ -214,7 +329,7 @@ test('says which port is taken', async (t) => {
   const server = new GrpcServer({
     host: '127.0.0.1',
     port,
-    services: [serve(definition, { getScan: async () => aScan, watchScan: async function* () {} })],
+    services: [serve({ getScan }, { getScan: async () => aScan })],
     log: silentLogger,
     registry: createMetricsRegistry('test'),
     maxMessageBytes: 1024,

@@ -1,14 +1,27 @@
 import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { fileDescriptorSet } from '@cloudscan/contracts';
 import { DomainError, invalidArgument } from '@cloudscan/domain';
 import type { Service } from '@cloudscan/process';
 import { Counter, Histogram } from '@cloudscan/telemetry';
 import type { Logger, Registry } from '@cloudscan/telemetry';
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status } from '@grpc/grpc-js';
-import type { handleServerStreamingCall, handleUnaryCall, Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity, status } from '@grpc/grpc-js';
+import type {
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  sendUnaryData,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from './definition.ts';
 import { toStatus } from './status.ts';
+import { serverCredentials } from './tls.ts';
+import type { ServerTls } from './tls.ts';
 
 /** What a handler knows of its call. */
 export interface CallContext {
@@ -20,11 +33,13 @@ export interface CallContext {
   readonly peer: string;
 }
 
-/** One handler per RPC: an RPC without one does not compile. */
+/** One handler per RPC: an RPC without one does not compile. Of a stream of requests it takes the next when it is ready for it. */
 export type Handlers<Definition> = {
   readonly [Name in keyof Definition]: Definition[Name] extends { readonly responseStream: true }
     ? (request: RequestOf<Definition[Name]>, context: CallContext) => AsyncIterable<ResponseOf<Definition[Name]>>
-    : (request: RequestOf<Definition[Name]>, context: CallContext) => Promise<ResponseOf<Definition[Name]>>;
+    : Definition[Name] extends { readonly requestStream: true }
+      ? (requests: AsyncIterable<RequestOf<Definition[Name]>>, context: CallContext) => Promise<ResponseOf<Definition[Name]>>
+      : (request: RequestOf<Definition[Name]>, context: CallContext) => Promise<ResponseOf<Definition[Name]>>;
 };
 
 export interface ServedService {
@@ -33,6 +48,8 @@ export interface ServedService {
 }
 
 type AnyHandler = (request: unknown, context: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
+type AnyImplementation =
+  handleUnaryCall<unknown, unknown> | handleClientStreamingCall<unknown, unknown> | handleServerStreamingCall<unknown, unknown>;
 
 export function serve<Definition extends ServiceDefinition>(definition: Definition, handlers: Handlers<Definition>): ServedService {
   return { definition, handlers: handlers as unknown as ServedService['handlers'] };
@@ -42,12 +59,14 @@ export interface GrpcServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Plain text where it is left out. */
+  readonly tls?: ServerTls | null;
   readonly services: readonly ServedService[];
   readonly log: Logger;
   readonly registry: Registry;
   /** Bytes of one message, in either direction. */
   readonly maxMessageBytes: number;
-  /** Milliseconds after which a unary call whose caller set no deadline is abandoned. */
+  /** Milliseconds after which a unary call whose caller set no deadline is abandoned, and a stream of requests that has stopped. */
   readonly defaultDeadlineMs: number;
 }
 
@@ -78,13 +97,14 @@ export class GrpcServer implements Service {
     for (const service of options.services) this.#add(service);
   }
 
-  /** @throws with code EADDRINUSE when the port is taken */
+  /** @throws with code EADDRINUSE when the port is taken; StartUpError when a file of TLS cannot be used */
   async start(): Promise<void> {
+    const credentials = serverCredentials(this.#options.tls ?? null);
     await addReflection(this.#server);
     this.#port = await new Promise((resolve, reject) => {
       const { host, port } = this.#options;
       const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync(address, credentials, (error, bound) => {
         if (error === null) resolve(bound);
         else reject(Object.assign(error, error.message.includes('EADDRINUSE') ? { code: 'EADDRINUSE', port } : {}));
       });
@@ -130,32 +150,51 @@ export class GrpcServer implements Service {
   }
 
   #add({ definition, handlers }: ServedService): void {
-    const implementation: Record<string, handleUnaryCall<unknown, unknown> | handleServerStreamingCall<unknown, unknown>> = {};
+    const implementation: Record<string, AnyImplementation> = {};
     const tolerant: Record<string, MethodDefinition<unknown, unknown>> = {};
     for (const [name, method] of Object.entries(definition)) {
       const handler = handlers[name]!;
       tolerant[name] = { ...method, requestDeserialize: (bytes) => decode(method, bytes) };
-      implementation[name] = method.responseStream ? this.#streaming(method.path, handler) : this.#unary(method.path, handler);
+      implementation[name] = this.#implement(method, handler);
     }
     this.#server.addService(tolerant, implementation);
+  }
+
+  #implement({ path, requestStream, responseStream }: MethodDefinition<unknown, unknown>, handler: AnyHandler): AnyImplementation {
+    if (responseStream) return this.#streaming(path, handler);
+    return requestStream ? this.#uploading(path, handler) : this.#unary(path, handler);
   }
 
   #unary(path: string, handler: AnyHandler): handleUnaryCall<unknown, unknown> {
     return (call, callback) => {
       const context = this.#open(call, path, this.#options.defaultDeadlineMs);
       const work = async (): Promise<unknown> => handler(accept(call.request), context);
-      abandonable(work(), context.signal).then(
-        (response) => {
-          this.#close(context, status.OK);
-          callback(null, response);
-        },
-        (error: unknown) => {
-          const outcome = toStatus(error);
-          this.#close(context, outcome.code, error);
-          callback(outcome);
-        },
-      );
+      this.#answer(work(), context, callback);
     };
+  }
+
+  /** It may take as long as its caller likes, as long as requests come; a server that stops ends it. */
+  #uploading(path: string, handler: AnyHandler): handleClientStreamingCall<unknown, unknown> {
+    return (call, callback) => {
+      const context = this.#open(call, path, null);
+      const requests = requestsOf(call, context.signal, this.#options.defaultDeadlineMs);
+      const work = async (): Promise<unknown> => handler(requests, context);
+      this.#answer(work(), context, callback);
+    };
+  }
+
+  #answer(work: Promise<unknown>, context: OpenCall, callback: sendUnaryData<unknown>): void {
+    abandonable(work, context.signal).then(
+      (response) => {
+        this.#close(context, status.OK);
+        callback(null, response);
+      },
+      (error: unknown) => {
+        const outcome = toStatus(error);
+        this.#close(context, outcome.code, error);
+        callback(outcome);
+      },
+    );
   }
 
   #streaming(path: string, handler: AnyHandler): handleServerStreamingCall<unknown, unknown> {
@@ -183,13 +222,13 @@ export class GrpcServer implements Service {
   }
 
   #open(
-    call: ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+    call: ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown> | ServerWritableStream<unknown, unknown>,
     path: string,
     defaultDeadlineMs: number | null,
   ): OpenCall {
     this.#calls += 1;
     const controller = new AbortController();
-    call.on('cancelled', () => controller.abort(new DomainError('cancelled', 'the caller has gone')));
+    (call as EventEmitter).on('cancelled', () => controller.abort(new DomainError('cancelled', 'the caller has gone')));
     const deadline = call.getDeadline();
     const remainingMs = deadline === Infinity ? defaultDeadlineMs : Number(deadline) - Date.now();
     const timer =
@@ -260,6 +299,33 @@ function accept(request: unknown): unknown {
   if (request instanceof Malformed)
     throw invalidArgument('request', 'is not the protobuf message of this method; generate the client from proto/');
   return request;
+}
+
+/**
+ * The requests as they come. Ends with the signal's reason when that aborts, and with `deadline_exceeded` when the next one does not
+ * come within `idleMs`.
+ */
+async function* requestsOf(call: ServerReadableStream<unknown, unknown>, signal: AbortSignal, idleMs: number): AsyncGenerator<unknown> {
+  const end = (reason: unknown): void => void call.destroy(reason as Error);
+  const onAbort = (): void => end(signal.reason);
+  const expectNext = (): NodeJS.Timeout =>
+    setTimeout(end, idleMs, new DomainError('deadline_exceeded', `no further request came for ${idleMs / 1000} s`));
+  signal.throwIfAborted();
+  signal.addEventListener('abort', onAbort, { once: true });
+  let timer = expectNext();
+  try {
+    for await (const request of call) {
+      clearTimeout(timer);
+      yield accept(request);
+      timer = expectNext();
+    }
+    // The requests of a caller that has gone end like those of one that is done; grpc-js tells of its going a moment later.
+    await setImmediate();
+    signal.throwIfAborted();
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** The caller never waits past its deadline, even where the work behind cannot be stopped. */
