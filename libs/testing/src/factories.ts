@@ -52,6 +52,7 @@ export function aScan(overrides: Partial<Scan> = {}): Scan {
     tools: [],
     acceptedRunId: null,
     resultsArtifactId: null,
+    provenance: null,
     failureReason: null,
     failureEvidence: null,
     errorMessage: '',
