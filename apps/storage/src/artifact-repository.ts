@@ -1,6 +1,7 @@
 import { systemScope } from '@cloudscan/auth';
 import type { Database, DatabaseRoles, Statement } from '@cloudscan/database';
 import type { Artifact, ArtifactStatus, ArtifactType } from '@cloudscan/domain';
+import type { QuotaRepository } from './quota-repository.ts';
 
 export const storageRoles: DatabaseRoles = { organization: 'cloudscan_storage', system: 'cloudscan_storage' };
 
@@ -34,8 +35,11 @@ const statements = {
   insert: `INSERT INTO storage.artifacts (id, organization_id, scan_id, type, filename, content_type, size_bytes, sha256, object_key, status, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11)`,
   find: `SELECT ${columns} FROM storage.artifacts WHERE id = $1 AND status <> 'deleting'`,
-  markAvailable: `UPDATE storage.artifacts SET status = 'available', size_bytes = $2, sha256 = $3, expires_at = $4
-    WHERE id = $1 AND status = 'created' RETURNING ${columns}`,
+  markAvailable: `WITH announced AS (
+      SELECT id AS announced_id, size_bytes AS declared_bytes FROM storage.artifacts WHERE id = $1 AND status = 'created' FOR UPDATE
+    )
+    UPDATE storage.artifacts SET status = 'available', size_bytes = $2, sha256 = $3, expires_at = $4
+    FROM announced WHERE id = announced_id RETURNING ${columns}, declared_bytes`,
   extendUpload: `UPDATE storage.artifacts SET expires_at = greatest(expires_at, $2) WHERE id = $1 AND status = 'created'`,
   beginMultipart: `UPDATE storage.artifacts SET multipart_upload_id = $2 WHERE id = $1 AND status = 'created' AND multipart_upload_id IS NULL`,
   endMultipart: `UPDATE storage.artifacts SET multipart_upload_id = NULL WHERE id = $1 AND status = 'created' AND multipart_upload_id = $2`,
@@ -49,33 +53,40 @@ const statements = {
   markExpired: `UPDATE storage.artifacts SET status = 'deleting' WHERE status = 'available' AND expires_at <= $1`,
   unfinished: `SELECT ${columns} FROM storage.artifacts WHERE status = 'created' AND expires_at <= $1 ORDER BY id LIMIT $2`,
   deleting: `SELECT ${doomedColumns} FROM storage.artifacts WHERE status = 'deleting' AND id > $1 ORDER BY id LIMIT $2`,
-  remove: `DELETE FROM storage.artifacts WHERE id = ANY ($1::uuid[]) AND status = 'deleting'`,
+  // Locks in the order of ids here too.
+  remove: `WITH gone AS (
+      DELETE FROM storage.artifacts WHERE id = ANY ($1::uuid[]) AND status = 'deleting' RETURNING organization_id, size_bytes
+    ), freed AS (
+      SELECT organization_id, sum(size_bytes)::bigint AS bytes, count(*) AS artifacts FROM gone GROUP BY organization_id
+    ), locked AS (
+      SELECT organization_id FROM storage.organizations
+      WHERE organization_id IN (SELECT organization_id FROM freed) ORDER BY organization_id FOR UPDATE
+    )
+    UPDATE storage.organizations AS organization
+    SET used_bytes = organization.used_bytes - freed.bytes, used_artifacts = organization.used_artifacts - freed.artifacts
+    FROM freed JOIN locked USING (organization_id) WHERE organization.organization_id = freed.organization_id`,
+  available: `SELECT ${columns} FROM storage.artifacts WHERE status = 'available' AND created_at < $1 AND id > $2 ORDER BY id LIMIT $3`,
   knownKeys: 'SELECT object_key FROM storage.artifacts WHERE object_key = ANY ($1)',
 } as const;
 
-/** Every line of SQL of the storage service. */
+/** The rows of artifacts. What they take of their organization's quota changes in the same transactions. */
 export class ArtifactRepository {
   readonly #database: Database;
+  readonly #quotas: QuotaRepository;
 
-  constructor(database: Database) {
+  constructor(database: Database, quotas: QuotaRepository) {
     this.#database = database;
+    this.#quotas = quotas;
   }
 
+  /** Reserves what was declared. @throws DomainError `resource_exhausted` */
   async insert(artifact: Artifact): Promise<void> {
     const { id, organizationId, scanId, type, filename, contentType, sizeBytes, sha256, storagePath, createdAt, expiresAt } = artifact;
-    await this.#run('insert', [
-      id,
-      organizationId,
-      scanId || null,
-      type,
-      filename,
-      contentType,
-      sizeBytes,
-      sha256,
-      storagePath,
-      createdAt,
-      expiresAt,
-    ]);
+    const described = [scanId || null, type, filename, contentType, sizeBytes, sha256, storagePath, createdAt, expiresAt];
+    await this.#database.transaction(scope, async (transaction) => {
+      await this.#quotas.charge(transaction, organizationId, { artifacts: 1, bytes: sizeBytes });
+      await transaction.query(statementOf('insert'), [id, organizationId, ...described]);
+    });
   }
 
   /** Null when there is none, or when it is being deleted. */
@@ -105,10 +116,17 @@ export class ArtifactRepository {
     });
   }
 
-  /** Null when it was not `created` any more. */
+  /** The size as seen takes the declared one's place. Null when it was not `created` any more. @throws DomainError `resource_exhausted` */
   async markAvailable(id: string, seen: Pick<Artifact, 'sizeBytes' | 'sha256' | 'expiresAt'>): Promise<StoredArtifact | null> {
-    const [row] = await this.#run<ArtifactRow>('markAvailable', [id, seen.sizeBytes, seen.sha256, seen.expiresAt]);
-    return row === undefined ? null : toArtifact(row);
+    const values = [id, seen.sizeBytes, seen.sha256, seen.expiresAt];
+    return this.#database.transaction(scope, async (transaction) => {
+      const { rows } = await transaction.query<ArtifactRow & { readonly declared_bytes: number }>(statementOf('markAvailable'), values);
+      const [row] = rows;
+      if (row === undefined) return null;
+      const bytes = row.size_bytes - row.declared_bytes;
+      if (bytes !== 0) await this.#quotas.charge(transaction, row.organization_id, { artifacts: 0, bytes });
+      return toArtifact(row);
+    });
   }
 
   /** The row outlives every URL that was given for its upload. */
@@ -145,7 +163,12 @@ export class ArtifactRepository {
     return (await this.#run<DoomedRow>('deleting', [afterId, limit])).map(toDoomed);
   }
 
-  /** Takes the rows away whose bytes are gone. */
+  /** Available ones that were created before a moment. */
+  async available(before: Date, afterId: string, limit: number): Promise<readonly StoredArtifact[]> {
+    return (await this.#run<ArtifactRow>('available', [before, afterId, limit])).map(toArtifact);
+  }
+
+  /** Takes the rows away whose bytes are gone, and frees what they took of their quota. */
   async remove(ids: readonly string[]): Promise<void> {
     await this.#run('remove', [ids]);
   }

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { failedPrecondition, notFound, uuidV7 } from '@cloudscan/domain';
+import { DomainError, failedPrecondition, notFound, uuidV7 } from '@cloudscan/domain';
 import type { Artifact } from '@cloudscan/domain';
 import type { ExpectedBytes, ObjectInfo, ObjectStore, PresignedPut, PresignedUrl } from '@cloudscan/object-store';
 import { maxTotal } from './artifact-repository.ts';
 import type { ArtifactRepository, Doomed, StoredArtifact } from './artifact-repository.ts';
 import { decodePageToken, encodePageToken } from './page-token.ts';
+import { roomIn } from './quota.ts';
+import type { QuotaRepository } from './quota-repository.ts';
 import type { ListRequest, NewArtifactRequest } from './requests.ts';
-import { fromStore } from './store-errors.ts';
+import { asDomainError, fromStore } from './store-errors.ts';
 
 export interface ArtifactsOptions {
-  readonly maxUploadBytes: number;
   /** How long an artifact lives once it was uploaded, in milliseconds. */
   readonly retentionMs: number;
   readonly now: () => Date;
 }
 
-const hourMs = 3_600_000;
 /** Milliseconds for reading an object of 5 GB through, in the same data centre. */
 const hashLimitMs = 600_000;
 const wrongHash = 'its SHA-256 is not the declared one';
@@ -26,20 +26,23 @@ const wrongHash = 'its SHA-256 is not the declared one';
  */
 export class Artifacts {
   readonly #repository: ArtifactRepository;
+  readonly #quotas: QuotaRepository;
   readonly #store: ObjectStore;
   readonly #options: ArtifactsOptions;
   readonly #readings = new Map<string, Promise<string | null>>();
 
-  constructor(repository: ArtifactRepository, store: ObjectStore, options: ArtifactsOptions) {
+  constructor(repository: ArtifactRepository, quotas: QuotaRepository, store: ObjectStore, options: ArtifactsOptions) {
     this.#repository = repository;
+    this.#quotas = quotas;
     this.#store = store;
     this.#options = options;
   }
 
-  async create({ uploadHours, ...request }: NewArtifactRequest): Promise<{ readonly artifact: Artifact; readonly upload: PresignedPut }> {
+  /** Reserves the declared bytes of the organization's quota. @throws DomainError `resource_exhausted` */
+  async create({ waitMs, urlMs, ...request }: NewArtifactRequest): Promise<{ readonly artifact: Artifact; readonly upload: PresignedPut }> {
     const createdAt = this.#options.now();
     const id = uuidV7(createdAt.getTime(), randomBytes(10));
-    const expiresAt = new Date(createdAt.getTime() + uploadHours * hourMs);
+    const expiresAt = new Date(createdAt.getTime() + waitMs);
     const artifact: Artifact = {
       ...request,
       id,
@@ -49,10 +52,10 @@ export class Artifacts {
       expiresAt,
     };
     await this.#repository.insert(artifact);
-    return { artifact, upload: await this.#presignPut(artifact, expiresAt) };
+    return { artifact, upload: await this.#presignPut(artifact, new Date(createdAt.getTime() + Math.min(urlMs, waitMs))) };
   }
 
-  /** @throws DomainError `not_found`; `failed_precondition` when an upload was not what was declared, which is then removed */
+  /** @throws DomainError `not_found`, and as {@link look} */
   async get(id: string): Promise<StoredArtifact> {
     const artifact = await this.require(id);
     if (artifact.status !== 'created') return artifact;
@@ -69,39 +72,46 @@ export class Artifacts {
   /**
    * Looks whether the upload of a `created` artifact is there; null when it is not.
    *
-   * @throws DomainError `failed_precondition` when it is not what was declared; it is removed, so that it can be repeated
+   * @throws DomainError `failed_precondition` when it is not what was declared, `resource_exhausted` when one of undeclared size is
+   *   above the quota; it is removed, so that it can be repeated
    */
   async look(artifact: StoredArtifact): Promise<StoredArtifact | null> {
     const object = await fromStore(this.#store.head(artifact.storagePath));
     if (object === null) return null;
-    const expected = this.expectedOf(artifact);
-    const problem = mismatchOf(expected, object) ?? (await this.#wrongHash(expected, object));
-    if (problem === null) return this.markAvailable(artifact, { ...object, sha256: object.sha256 ?? expected.sha256 });
+    const problem = mismatchOf(artifact, object) ?? (await this.#wrongHash(artifact, object));
+    if (problem === null) return this.markAvailable(artifact, { ...object, sha256: object.sha256 ?? artifact.sha256 });
     await fromStore(this.#store.deleteObjects([artifact.storagePath]));
     throw failedPrecondition(`the upload of artifact ${artifact.id} was removed: ${problem}; upload it again`);
   }
 
+  /** @throws DomainError `resource_exhausted` when an upload of undeclared size is above the quota; its bytes are removed */
   async markAvailable(artifact: StoredArtifact, object: ObjectInfo): Promise<StoredArtifact> {
-    const expiresAt = new Date(this.#options.now().getTime() + this.#options.retentionMs);
+    const expiresAt = this.inMs(this.#options.retentionMs);
     const seen = { sizeBytes: object.sizeBytes, sha256: object.sha256 ?? '', expiresAt };
-    return (await this.#repository.markAvailable(artifact.id, seen)) ?? this.require(artifact.id);
+    try {
+      return (await this.#repository.markAvailable(artifact.id, seen)) ?? (await this.require(artifact.id));
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'resource_exhausted') {
+        await fromStore(this.#store.deleteObjects([artifact.storagePath]));
+      }
+      throw error;
+    }
   }
 
-  presignDownload(artifact: Artifact, hours: number): Promise<PresignedUrl> {
+  presignDownload(artifact: Artifact, lifeMs: number): Promise<PresignedUrl> {
     const { storagePath: key, filename, contentType } = artifact;
-    return fromStore(this.#store.presignGet({ key, filename, contentType, expiresAt: this.#inHours(hours) }));
+    return fromStore(this.#store.presignGet({ key, filename, contentType, expiresAt: this.inMs(lifeMs) }));
   }
 
   /** A fresh URL for an upload that has not come; the artifact stays at least as long as the URL. */
-  async presignUpload(artifact: Artifact, hours: number): Promise<PresignedPut> {
-    return this.#presignPut(artifact, await this.keepForUpload(artifact, hours));
+  async presignUpload(artifact: Artifact, lifeMs: number): Promise<PresignedPut> {
+    return this.#presignPut(artifact, await this.keepForUpload(artifact, lifeMs));
   }
 
-  /** Makes a `created` artifact stay for at least so long; answers until when. */
-  async keepForUpload(artifact: Artifact, hours: number): Promise<Date> {
-    const until = this.#inHours(hours);
-    if (artifact.expiresAt >= until) return artifact.expiresAt;
-    await this.#repository.extendUpload(artifact.id, until);
+  /** Makes a `created` artifact outlive a URL of this life; answers when the URL ends. */
+  async keepForUpload(artifact: Artifact, lifeMs: number): Promise<Date> {
+    const until = this.inMs(lifeMs);
+    if (artifact.expiresAt < until) await this.#repository.extendUpload(artifact.id, until);
     return until;
   }
 
@@ -123,27 +133,58 @@ export class Artifacts {
     return doomed.filter(({ isNew }) => isNew).length;
   }
 
-  /** Removes the bytes of rows that are marked, then the rows. @throws DomainError `unavailable` */
+  /**
+   * Removes the bytes of rows that are marked, then the rows. Bytes that the store keeps do not keep the other rows.
+   *
+   * @throws DomainError `unavailable`
+   */
   async finishDeletion(doomed: readonly Doomed[]): Promise<void> {
     if (doomed.length === 0) return;
-    for (const { objectKey, uploadId } of doomed) {
-      if (uploadId !== null) await fromStore(this.#store.abortMultipart(objectKey, uploadId));
-    }
-    await fromStore(this.#store.deleteObjects(doomed.map(({ objectKey }) => objectKey)));
-    await this.#repository.remove(doomed.map(({ id }) => id));
+    const failure = await this.#deleteBytes(doomed).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    const gone = failure === null ? doomed : await this.#withoutBytes(doomed);
+    await this.#repository.remove(gone.map(({ id }) => id));
+    if (failure !== null) throw asDomainError(failure);
   }
 
-  expectedOf(artifact: Artifact): ExpectedBytes {
+  /** Where the size was not declared, the quota bounds it. @throws DomainError `resource_exhausted` when nothing is left of that */
+  async expectedOf(artifact: Artifact): Promise<ExpectedBytes> {
+    const { sizeBytes } = artifact;
     return {
-      sizeBytes: artifact.sizeBytes === 0 ? null : artifact.sizeBytes,
-      maxBytes: this.#options.maxUploadBytes,
+      sizeBytes: sizeBytes === 0 ? null : sizeBytes,
+      maxBytes: sizeBytes === 0 ? roomIn(await this.#quotas.find(artifact.organizationId)) : sizeBytes,
       sha256: artifact.sha256 === '' ? null : artifact.sha256,
     };
   }
 
+  /** So many milliseconds from now. */
+  inMs(lifeMs: number): Date {
+    return new Date(this.#options.now().getTime() + lifeMs);
+  }
+
+  async #deleteBytes(doomed: readonly Doomed[]): Promise<void> {
+    for (const { objectKey, uploadId } of doomed) if (uploadId !== null) await this.#store.abortMultipart(objectKey, uploadId);
+    await this.#store.deleteObjects(doomed.map(({ objectKey }) => objectKey));
+  }
+
+  /** Those of which nothing is left in the store. */
+  async #withoutBytes(doomed: readonly Doomed[]): Promise<readonly Doomed[]> {
+    const gone = [];
+    for (const one of doomed) {
+      const isGone = await this.#deleteBytes([one]).then(
+        () => true,
+        () => false,
+      );
+      if (isGone) gone.push(one);
+    }
+    return gone;
+  }
+
   /** A store that noted no checksum is read; calls for the same object at the same time share one reading. */
-  async #wrongHash({ sha256 }: ExpectedBytes, object: ObjectInfo): Promise<string | null> {
-    if (sha256 === null || object.sha256 !== null) return null;
+  async #wrongHash({ sha256 }: Artifact, object: ObjectInfo): Promise<string | null> {
+    if (sha256 === '' || object.sha256 !== null) return null;
     const reading = this.#readings.get(object.key) ?? fromStore(this.#store.hash(object.key, AbortSignal.timeout(hashLimitMs)));
     this.#readings.set(object.key, reading);
     try {
@@ -153,20 +194,15 @@ export class Artifacts {
     }
   }
 
-  #presignPut(artifact: Artifact, expiresAt: Date): Promise<PresignedPut> {
+  async #presignPut(artifact: Artifact, expiresAt: Date): Promise<PresignedPut> {
     const { storagePath: key, contentType } = artifact;
-    return fromStore(this.#store.presignPut({ key, contentType, expected: this.expectedOf(artifact), expiresAt }));
-  }
-
-  #inHours(hours: number): Date {
-    return new Date(this.#options.now().getTime() + hours * hourMs);
+    return fromStore(this.#store.presignPut({ key, contentType, expected: await this.expectedOf(artifact), expiresAt }));
   }
 }
 
 /** What is wrong with an upload; null when nothing is. A checksum that the store did not note is looked at apart. */
-function mismatchOf({ sizeBytes, maxBytes, sha256 }: ExpectedBytes, object: ObjectInfo): string | null {
-  if (sizeBytes !== null && object.sizeBytes !== sizeBytes) return `it has ${object.sizeBytes} bytes and ${sizeBytes} were declared`;
-  if (object.sizeBytes > maxBytes) return `it has ${object.sizeBytes} bytes and at most ${maxBytes} are allowed`;
-  if (sha256 !== null && object.sha256 !== null && object.sha256 !== sha256) return wrongHash;
+function mismatchOf({ sizeBytes, sha256 }: Artifact, object: ObjectInfo): string | null {
+  if (sizeBytes !== 0 && object.sizeBytes !== sizeBytes) return `it has ${object.sizeBytes} bytes and ${sizeBytes} were declared`;
+  if (sha256 !== '' && object.sha256 !== null && object.sha256 !== sha256) return wrongHash;
   return null;
 }

@@ -1,6 +1,6 @@
-import { FilesystemEdge, FilesystemObjectStore, S3ObjectStore } from '@cloudscan/object-store';
+import { AzureObjectStore, FilesystemEdge, FilesystemObjectStore, GcsObjectStore, S3ObjectStore } from '@cloudscan/object-store';
 import type { EdgeOptions, ObjectStore } from '@cloudscan/object-store';
-import type { BackendConfig } from './config.ts';
+import type { BackendConfig } from './backend-config.ts';
 
 export interface Backend {
   readonly store: ObjectStore;
@@ -13,6 +13,10 @@ export async function openBackend(config: BackendConfig, options: Omit<EdgeOptio
   switch (config.kind) {
     case 's3':
       return { store: await S3ObjectStore.open(config), edge: null };
+    case 'gcs':
+      return { store: await GcsObjectStore.open(config), edge: null };
+    case 'azure':
+      return { store: await AzureObjectStore.open(config), edge: null };
     case 'filesystem': {
       const publicUrl = (): string => config.publicUrl ?? `http://127.0.0.1:${edge.port}`;
       const store = await FilesystemObjectStore.open({ ...config, publicUrl });

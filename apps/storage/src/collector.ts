@@ -3,6 +3,7 @@ import { DomainError } from '@cloudscan/domain';
 import type { ObjectStore } from '@cloudscan/object-store';
 import type { ArtifactRepository } from './artifact-repository.ts';
 import type { Artifacts } from './artifacts.ts';
+import type { Reconciliation } from './reconciliation.ts';
 
 /** How much of each kind one pass dealt with. */
 export interface Collected {
@@ -14,6 +15,8 @@ export interface Collected {
   readonly deleted: number;
   /** Objects without a row. */
   readonly orphans: number;
+  /** Organizations whose totals were wrong. */
+  readonly recounted: number;
   /** What broken transfers left in the store. */
   readonly abandoned: number;
 }
@@ -27,7 +30,6 @@ export interface CollectorOptions {
 }
 
 const rowBatch = 100;
-const keyBatch = 1000;
 /** Multipart uploads go with their rows; one that no row knows is older than any upload may take. */
 const longestUploadMs = 8 * 86_400_000;
 const firstId = '00000000-0000-0000-0000-000000000000';
@@ -37,14 +39,23 @@ export class Collector {
   readonly #repository: ArtifactRepository;
   readonly #artifacts: Artifacts;
   readonly #store: ObjectStore;
+  readonly #reconciliation: Reconciliation;
   readonly #lease: Lease;
   readonly #options: CollectorOptions;
   #previous: Promise<unknown> = Promise.resolve();
 
-  constructor(repository: ArtifactRepository, artifacts: Artifacts, store: ObjectStore, lease: Lease, options: CollectorOptions) {
+  constructor(
+    repository: ArtifactRepository,
+    artifacts: Artifacts,
+    store: ObjectStore,
+    reconciliation: Reconciliation,
+    lease: Lease,
+    options: CollectorOptions,
+  ) {
     this.#repository = repository;
     this.#artifacts = artifacts;
     this.#store = store;
+    this.#reconciliation = reconciliation;
     this.#lease = lease;
     this.#options = options;
   }
@@ -63,9 +74,10 @@ export class Collector {
     const unfinished = await this.#endUnfinished(new Date(now - this.#options.graceMs), signal);
     const deleted = await this.#finishDeletions(signal);
     const orphans = await this.#deleteOrphans(new Date(now - this.#options.graceMs), signal);
+    const recounted = await this.#reconciliation.recount();
     const cutoffs = { transfersBefore: new Date(now - this.#options.graceMs), multipartBefore: new Date(now - longestUploadMs) };
     const abandoned = await this.#store.collectAbandoned(cutoffs, signal);
-    return { expired, unfinished, deleted, orphans, abandoned };
+    return { expired, unfinished, deleted, orphans, recounted, abandoned };
   }
 
   /** An upload that came without anybody asking for it since is good; the others are marked. */
@@ -102,23 +114,15 @@ export class Collector {
 
   async #deleteOrphans(before: Date, signal: AbortSignal): Promise<number> {
     let orphans = 0;
-    let batch: string[] = [];
-    const flush = async (): Promise<void> => {
-      const known = await this.#repository.knownKeys(batch);
-      const unknown = batch.filter((key) => !known.has(key));
-      batch = [];
-      await this.#store.deleteObjects(unknown);
-      orphans += unknown.length;
-    };
-    for await (const { key, createdAt } of this.#store.list(signal)) {
-      if (createdAt < before && batch.push(key) === keyBatch) await flush();
+    for await (const { keys } of this.#reconciliation.objectsWithoutArtifact(before, signal)) {
+      await this.#store.deleteObjects(keys);
+      orphans += keys.length;
     }
-    await flush();
     return orphans;
   }
 }
 
 function nullIfWrong(error: unknown): null {
-  if (error instanceof DomainError && error.code === 'failed_precondition') return null;
+  if (error instanceof DomainError && ['failed_precondition', 'resource_exhausted'].includes(error.code)) return null;
   throw error;
 }

@@ -10,7 +10,9 @@ test('needs a data folder and a signing key, and has defaults for the rest', (t)
   t.deepEqual(config.grpc, { host: '127.0.0.1', port: 8082 });
   t.deepEqual(config.ops, { host: '127.0.0.1', port: 9090 });
   t.like(config.backend, { kind: 'filesystem', dataDir: '/data', edge: { host: '127.0.0.1', port: 8083 }, publicUrl: null });
-  t.is(config.maxUploadBytes, 5 * 1024 ** 3);
+  t.deepEqual(config.quota, { bytes: 1024 ** 4, artifacts: 10_000_000, uploadBytes: 5 * 1024 ** 3 });
+  t.is(config.urlMs, 900_000);
+  t.is(config.tls, null);
   t.is(config.retentionMs, 97 * 86_400_000);
   t.deepEqual(config.collector, { intervalMs: 600_000, graceMs: 3_600_000 });
 });

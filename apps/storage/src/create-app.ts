@@ -12,6 +12,8 @@ import { Collector } from './collector.ts';
 import type { StorageConfig } from './config.ts';
 import { StorageMetrics } from './metrics.ts';
 import { MultipartUploads } from './multipart-uploads.ts';
+import { QuotaRepository } from './quota-repository.ts';
+import { Reconciliation } from './reconciliation.ts';
 import { storageService } from './storage-service.ts';
 
 const service = 'cloudscan-storage';
@@ -42,7 +44,7 @@ export async function createApp(config: StorageConfig, overrides: Overrides = {}
   const now = overrides.now ?? (() => new Date());
   const registry = createMetricsRegistry(service);
   const metrics = new StorageMetrics(registry);
-  const { maxUploadBytes, retentionMs } = config;
+  const { retentionMs, urlMs } = config;
   const { store, edge } = await openBackend(config.backend, {
     drainMs,
     onTransfer: (transfer) => metrics.recordTransfer(transfer),
@@ -53,16 +55,19 @@ export async function createApp(config: StorageConfig, overrides: Overrides = {}
     roles: storageRoles,
     onIdleError: (error) => log.warn({ error }, 'an idle database connection was lost'),
   });
-  const repository = new ArtifactRepository(database);
-  const artifacts = new Artifacts(repository, store, { maxUploadBytes, retentionMs, now });
-  const uploads = new MultipartUploads(artifacts, repository, store, maxUploadBytes);
+  const quotas = new QuotaRepository(database, config.quota);
+  const repository = new ArtifactRepository(database, quotas);
+  const artifacts = new Artifacts(repository, quotas, store, { retentionMs, now });
+  const uploads = new MultipartUploads(artifacts, repository, store, urlMs);
   const grpc = new GrpcServer({
     ...config.grpc,
-    services: [storageService(artifacts, uploads, maxUploadBytes)],
+    tls: config.tls,
+    services: [storageService(artifacts, uploads, quotas)],
     ...{ log, registry, maxMessageBytes, defaultDeadlineMs },
   });
   const lease = new Lease(config.database, { applicationName: `${service}-lease`, lockId: lockIds.storageCollector });
-  const collector = new Collector(repository, artifacts, store, lease, {
+  const reconciliation = new Reconciliation(repository, quotas, artifacts, store);
+  const collector = new Collector(repository, artifacts, store, reconciliation, lease, {
     graceMs: config.collector.graceMs,
     now,
     onError: (error) => log.warn({ error }, 'artifacts could not be deleted; the next pass tries again'),

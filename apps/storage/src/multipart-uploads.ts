@@ -1,28 +1,26 @@
 import { DomainError, failedPrecondition } from '@cloudscan/domain';
-import type { CompletedPart, ObjectStore, PresignedUrl } from '@cloudscan/object-store';
+import { ObjectStoreError } from '@cloudscan/object-store';
+import type { CompletedPart, ObjectInfo, ObjectStore, PresignedUrl } from '@cloudscan/object-store';
 import type { ArtifactRepository, StoredArtifact } from './artifact-repository.ts';
 import type { Artifacts } from './artifacts.ts';
 import { fromStore } from './store-errors.ts';
-
-/** Part URLs live at least this long; a client that is slower asks for them again. */
-const partHours = 1;
-const downloadHours = 1;
 
 /** Uploads in parts: one at a time per artifact. */
 export class MultipartUploads {
   readonly #artifacts: Artifacts;
   readonly #repository: ArtifactRepository;
   readonly #store: ObjectStore;
-  readonly #maxUploadBytes: number;
+  readonly #urlMs: number;
 
-  constructor(artifacts: Artifacts, repository: ArtifactRepository, store: ObjectStore, maxUploadBytes: number) {
+  /** @param urlMs life of the URLs; a client that is slower asks for those of parts again */
+  constructor(artifacts: Artifacts, repository: ArtifactRepository, store: ObjectStore, urlMs: number) {
     this.#artifacts = artifacts;
     this.#repository = repository;
     this.#store = store;
-    this.#maxUploadBytes = maxUploadBytes;
+    this.#urlMs = urlMs;
   }
 
-  /** Answers the upload's id; the same one until it was aborted. */
+  /** Answers the upload's id; the same one until it is over. */
   async initiate(artifactId: string): Promise<string> {
     const artifact = await this.#artifacts.get(artifactId);
     if (artifact.status !== 'created') throw failedPrecondition(`artifact ${artifactId} was uploaded already; create another one`);
@@ -43,25 +41,32 @@ export class MultipartUploads {
   ): Promise<readonly (PresignedUrl & { readonly partNumber: number })[]> {
     const artifact = await this.#requireUpload(artifactId, uploadId);
     if (artifact.status !== 'created') throw completed(artifactId);
-    const expiresAt = await this.#artifacts.keepForUpload(artifact, partHours);
-    const { sizeBytes } = this.#artifacts.expectedOf(artifact);
+    const expiresAt = await this.#artifacts.keepForUpload(artifact, this.#urlMs);
+    const { maxBytes } = await this.#artifacts.expectedOf(artifact);
     const parts = [];
     for (let partNumber = fromPart; partNumber < fromPart + count; partNumber += 1) {
-      const request = { key: artifact.storagePath, uploadId, partNumber, maxBytes: sizeBytes ?? this.#maxUploadBytes, expiresAt };
+      const request = { key: artifact.storagePath, uploadId, partNumber, maxBytes, expiresAt };
       parts.push({ partNumber, ...(await fromStore(this.#store.presignPart(request))) });
     }
     return parts;
   }
 
-  /** Idempotent. Answers where the artifact can be downloaded. */
+  /**
+   * Idempotent. Answers where the artifact can be downloaded.
+   *
+   * @throws DomainError `failed_precondition` or `resource_exhausted` for bytes that are not taken: those of a wrong SHA-256, or
+   *   above the quota, are removed, and another upload can be initiated
+   */
   async complete(artifactId: string, uploadId: string, parts: readonly CompletedPart[]): Promise<PresignedUrl> {
     const artifact = await this.#requireUpload(artifactId, uploadId);
     if (artifact.status === 'created') {
-      const expected = this.#artifacts.expectedOf(artifact);
-      const object = await fromStore(this.#store.completeMultipart(artifact.storagePath, uploadId, parts, expected));
-      await this.#artifacts.markAvailable(artifact, object);
+      const object = await fromStore(this.#assemble(artifact, uploadId, parts));
+      await this.#artifacts.markAvailable(artifact, object).catch(async (error: unknown) => {
+        if (error instanceof DomainError && error.code === 'resource_exhausted') await this.#end(artifact, uploadId);
+        throw error;
+      });
     }
-    return this.#artifacts.presignDownload(artifact, downloadHours);
+    return this.#artifacts.presignDownload(artifact, this.#urlMs);
   }
 
   /** Idempotent. */
@@ -69,14 +74,33 @@ export class MultipartUploads {
     const artifact = await this.#artifacts.require(artifactId);
     if (artifact.uploadId !== uploadId) return;
     if (artifact.status !== 'created') throw completed(artifactId);
-    await fromStore(this.#store.abortMultipart(artifact.storagePath, uploadId));
-    await this.#repository.endMultipart(artifactId, uploadId);
+    await fromStore(this.#end(artifact, uploadId));
+  }
+
+  /** Whether an upload outlives bytes of a wrong SHA-256, and how long the store keeps it, differs from store to store: it ends here. */
+  async #assemble(artifact: StoredArtifact, uploadId: string, parts: readonly CompletedPart[]): Promise<ObjectInfo> {
+    const expected = await this.#artifacts.expectedOf(artifact);
+    try {
+      return await this.#store.completeMultipart(artifact.storagePath, uploadId, parts, expected);
+    } catch (error) {
+      const isOver = error instanceof ObjectStoreError && (error.code === 'checksum_mismatch' || error.code === 'upload_not_found');
+      if (isOver) await this.#end(artifact, uploadId);
+      throw error;
+    }
+  }
+
+  async #end({ id, storagePath }: StoredArtifact, uploadId: string): Promise<void> {
+    await this.#store.abortMultipart(storagePath, uploadId);
+    await this.#repository.endMultipart(id, uploadId);
   }
 
   async #requireUpload(artifactId: string, uploadId: string): Promise<StoredArtifact> {
     const artifact = await this.#artifacts.require(artifactId);
     if (artifact.uploadId === uploadId) return artifact;
-    throw new DomainError('not_found', `artifact ${artifactId} has no such multipart upload; it was aborted or never begun`);
+    throw new DomainError(
+      'not_found',
+      `artifact ${artifactId} has no such multipart upload; it is over or was never begun, so initiate another`,
+    );
   }
 }
 

@@ -5,9 +5,11 @@ import { artifactTypeOnWire } from '@cloudscan/grpc';
 import { maxPartNumber } from '@cloudscan/object-store';
 import type { CompletedPart } from '@cloudscan/object-store';
 import type { ArtifactFilter } from './artifact-repository.ts';
+import type { Quota } from './quota.ts';
 
 /** The longest that S3 signs a URL for. */
 const maxHours = 168;
+const hourMs = 3_600_000;
 const maxTextLength = 255;
 const maxPartsPerCall = 1000;
 const maxIdsPerCall = 1000;
@@ -34,18 +36,19 @@ export interface NewArtifactRequest {
   readonly contentType: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  readonly uploadHours: number;
+  /** How long the upload is waited for. */
+  readonly waitMs: number;
+  /** Life of the upload URL, where that is shorter. */
+  readonly urlMs: number;
 }
 
 /** @throws DomainError `invalid_argument` that names every wrong field; so does each reader below */
-export function readCreateArtifact(request: storage.CreateArtifactRequest, maxUploadBytes: number): NewArtifactRequest {
+export function readCreateArtifact(request: storage.CreateArtifactRequest): NewArtifactRequest {
   return read((fields) => {
     const type = artifactTypeOnWire.fromWire(request.type);
     if (type === null || type === undefined)
       fields.wrong('type', 'is not said or not known; give SOURCE_CODE, SCAN_RESULTS, REPORT or LOG');
-    if (request.sizeBytes < 0n || request.sizeBytes > BigInt(maxUploadBytes)) {
-      fields.wrong('size_bytes', `is ${request.sizeBytes}; give 0 when not known, at most ${maxUploadBytes} otherwise`);
-    }
+    const waitMs = fields.hours(request.expiresInHours, 24);
     if (!/^([0-9a-f]{64})?$/.test(request.sha256))
       fields.wrong('sha256', 'is not 64 lower-case hexadecimal digits; leave it empty when not known');
     if (request.contentType !== '' && !mediaType.test(request.contentType))
@@ -56,9 +59,10 @@ export function readCreateArtifact(request: storage.CreateArtifactRequest, maxUp
       type: type!,
       filename: fields.line('filename', request.filename) || defaultFilenames[type ?? 'log'],
       contentType: fields.line('content_type', request.contentType) || 'application/octet-stream',
-      sizeBytes: Number(request.sizeBytes),
+      sizeBytes: fields.count('size_bytes', request.sizeBytes, '0 when not known'),
       sha256: request.sha256,
-      uploadHours: fields.hours(request.expiresInHours) || 24,
+      waitMs,
+      urlMs: fields.seconds(request.urlSeconds) || waitMs,
     };
   });
 }
@@ -66,9 +70,29 @@ export function readCreateArtifact(request: storage.CreateArtifactRequest, maxUp
 export function readGetArtifact(request: storage.GetArtifactRequest) {
   return read((fields) => ({
     id: fields.id('id', request.id),
-    hours: fields.hours(request.expiresInHours) || 1,
+    urlMs: fields.seconds(request.urlSeconds) || fields.hours(request.expiresInHours, 1),
     withUploadUrl: request.withUploadUrl,
   }));
+}
+
+export function readGetQuota(request: storage.GetQuotaRequest): string {
+  return read((fields) => fields.id('organization_id', request.organizationId));
+}
+
+export function readSetQuota(request: storage.SetQuotaRequest): Pick<Quota, 'organizationId' | 'ownLimits'> {
+  return read((fields) => {
+    const { bytes = 0n, artifacts = 0n, uploadBytes = 0n } = request.limits ?? {};
+    const limit = (name: string, value: bigint): number | null =>
+      fields.count(`limits.${name}`, value, "0 for the service's default") || null;
+    return {
+      organizationId: fields.id('organization_id', request.organizationId),
+      ownLimits: {
+        bytes: limit('bytes', bytes),
+        artifacts: limit('artifacts', artifacts),
+        uploadBytes: limit('upload_bytes', uploadBytes),
+      },
+    };
+  });
 }
 
 export function readDeleteArtifact(request: storage.DeleteArtifactRequest) {
@@ -174,9 +198,25 @@ class FieldReader {
     return text;
   }
 
-  hours(value: number): number {
-    if (value < 0 || value > maxHours) this.wrong('expires_in_hours', `is ${value}; give 1 to ${maxHours}, or 0 for the default`);
-    return value;
+  /** In milliseconds. */
+  hours(value: number, fallback: number): number {
+    if (value < 0 || value > maxHours) this.wrong('expires_in_hours', `is ${value}; give 1 to ${maxHours}, or 0 for ${fallback}`);
+    return (value || fallback) * hourMs;
+  }
+
+  /** In milliseconds; 0 when not said. */
+  seconds(value: number): number {
+    const most = maxHours * 3600;
+    if (value < 0 || value > most) this.wrong('url_seconds', `is ${value}; give 1 to ${most}, or 0 for what expires_in_hours says`);
+    return value * 1000;
+  }
+
+  /** @param zero what a 0 says */
+  count(field: string, value: bigint, zero: string): number {
+    if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      this.wrong(field, `is ${value}; give ${zero}, at most ${Number.MAX_SAFE_INTEGER} otherwise`);
+    }
+    return Number(value);
   }
 }
 

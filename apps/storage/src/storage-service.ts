@@ -3,6 +3,8 @@ import { artifactToWire, serve } from '@cloudscan/grpc';
 import type { ServedService } from '@cloudscan/grpc';
 import type { Artifacts } from './artifacts.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
+import type { Quota } from './quota.ts';
+import type { QuotaRepository } from './quota-repository.ts';
 import {
   readAbortMultipart,
   readCompleteMultipart,
@@ -11,17 +13,19 @@ import {
   readDeleteArtifacts,
   readGetArtifact,
   readGetParts,
+  readGetQuota,
   readInitiateMultipart,
   readListArtifacts,
+  readSetQuota,
 } from './requests.ts';
 
 const noUpload = { uploadUrl: '', uploadHeaders: {}, uploadExpiresAt: undefined };
 
 /** cloudscan.storage.StorageService. */
-export function storageService(artifacts: Artifacts, uploads: MultipartUploads, maxUploadBytes: number): ServedService {
+export function storageService(artifacts: Artifacts, uploads: MultipartUploads, quotas: QuotaRepository): ServedService {
   return serve(storage.StorageServiceService, {
     createArtifact: async (request) => {
-      const { artifact, upload } = await artifacts.create(readCreateArtifact(request, maxUploadBytes));
+      const { artifact, upload } = await artifacts.create(readCreateArtifact(request));
       return {
         artifact: artifactToWire(artifact),
         uploadUrl: upload.url,
@@ -30,16 +34,16 @@ export function storageService(artifacts: Artifacts, uploads: MultipartUploads, 
       };
     },
     getArtifact: async (request) => {
-      const { id, hours, withUploadUrl } = readGetArtifact(request);
+      const { id, urlMs, withUploadUrl } = readGetArtifact(request);
       const artifact = await artifacts.get(id);
       const message = artifactToWire(artifact);
       if (artifact.status === 'available') {
-        const download = await artifacts.presignDownload(artifact, hours);
+        const download = await artifacts.presignDownload(artifact, urlMs);
         return { artifact: message, downloadUrl: download.url, downloadExpiresAt: download.expiresAt, ...noUpload };
       }
       const answer = { artifact: message, downloadUrl: '', downloadExpiresAt: undefined };
       if (!withUploadUrl) return { ...answer, ...noUpload };
-      const upload = await artifacts.presignUpload(artifact, hours);
+      const upload = await artifacts.presignUpload(artifact, urlMs);
       return { ...answer, uploadUrl: upload.url, uploadHeaders: { ...upload.headers }, uploadExpiresAt: upload.expiresAt };
     },
     deleteArtifact: async (request) => {
@@ -71,5 +75,24 @@ export function storageService(artifacts: Artifacts, uploads: MultipartUploads, 
       await uploads.abort(artifactId, uploadId);
       return {};
     },
+    getQuota: async (request) => quotaToWire(await quotas.find(readGetQuota(request))),
+    setQuota: async (request) => {
+      const { organizationId, ownLimits } = readSetQuota(request);
+      return quotaToWire(await quotas.setLimits(organizationId, ownLimits));
+    },
   });
+}
+
+function quotaToWire({ organizationId, limits, ownLimits, usedBytes, usedArtifacts }: Quota): storage.Quota {
+  return {
+    organizationId,
+    limits: limitsToWire(limits),
+    ownLimits: limitsToWire(ownLimits),
+    usedBytes: BigInt(usedBytes),
+    usedArtifacts: BigInt(usedArtifacts),
+  };
+}
+
+function limitsToWire({ bytes, artifacts, uploadBytes }: Quota['ownLimits']): storage.QuotaLimits {
+  return { bytes: BigInt(bytes ?? 0), artifacts: BigInt(artifacts ?? 0), uploadBytes: BigInt(uploadBytes ?? 0) };
 }

@@ -8,7 +8,7 @@ import { aRequest, failureOf, filesIn, getArtifact, put, startStorage, upload } 
 import type { TestStorage } from './support/storage.ts';
 
 const hourMs = 3_600_000;
-const nothing = { expired: 0, unfinished: 0, deleted: 0, orphans: 0, abandoned: 0 };
+const nothing = { expired: 0, unfinished: 0, deleted: 0, orphans: 0, recounted: 0, abandoned: 0 };
 const { signal } = new AbortController();
 
 async function rowsOf({ database }: TestStorage): Promise<readonly { readonly id: string; readonly status: string }[]> {

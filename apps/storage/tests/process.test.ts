@@ -94,7 +94,7 @@ test('killed in the middle of an upload, the next process leaves nothing of it',
   const first = await startStorage(t, { ...env, STORAGE_COLLECT_INTERVAL_SECONDS: '3600', STORAGE_COLLECT_GRACE_SECONDS: '3600' });
   const { uploadUrl } = await first.rpc.call('createArtifact', {
     ...{ scanId: '', organizationId: '019bc700-0000-7000-8000-000000000001', type: storage.ArtifactType.LOG },
-    ...{ filename: '', contentType: '', sizeBytes: 0n, expiresInHours: 0, sha256: '' },
+    ...{ filename: '', contentType: '', sizeBytes: 0n, expiresInHours: 0, sha256: '', urlSeconds: 0 },
   });
   const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(100_000)) });
   const uploading = fetch(uploadUrl, { method: 'PUT', body, duplex: 'half' } as RequestInit);

@@ -4,13 +4,16 @@ import { storage } from '@cloudscan/contracts';
 import { DomainError } from '@cloudscan/domain';
 import type { Artifact } from '@cloudscan/domain';
 import { artifactTypeOnWire, HealthClient, RpcClient } from '@cloudscan/grpc';
+import type { ClientTls } from '@cloudscan/grpc';
 import type { ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from '@cloudscan/orchestration';
 import { artifactFromWire } from './from-wire.ts';
 
 export interface StorageClientOptions {
   /** Milliseconds that one call may take, its retries included. */
   readonly timeoutMs: number;
-  readonly tls?: boolean;
+  readonly tls?: ClientTls | boolean | null;
+  /** Life of the URLs that are asked for; the contract's, 24 hours for an upload and one for a download, where it is left out. */
+  readonly urlSeconds?: number;
 }
 
 const hourMs = 3_600_000;
@@ -33,12 +36,14 @@ export class GrpcStorageClient implements StorageClient {
   readonly #rpc: RpcClient<typeof storage.StorageServiceService>;
   readonly #health: HealthClient;
   readonly #timeoutMs: number;
+  readonly #urlSeconds: number;
   #hasDeleteArtifacts = true;
 
   constructor(endpoint: Endpoint, options: StorageClientOptions) {
-    this.#rpc = new RpcClient(storage.StorageServiceService, endpoint, { tls: options.tls ?? false });
-    this.#health = new HealthClient(endpoint, { tls: options.tls ?? false });
+    this.#rpc = new RpcClient(storage.StorageServiceService, endpoint, { tls: options.tls ?? null });
+    this.#health = new HealthClient(endpoint, { tls: options.tls ?? null });
     this.#timeoutMs = options.timeoutMs;
+    this.#urlSeconds = options.urlSeconds ?? 0;
   }
 
   async createArtifact(
@@ -57,6 +62,7 @@ export class GrpcStorageClient implements StorageClient {
         sizeBytes: BigInt(request.sizeBytes),
         sha256: request.sha256,
         expiresInHours: 0,
+        urlSeconds: this.#urlSeconds,
       },
       this.#limits(),
     );
@@ -157,7 +163,8 @@ export class GrpcStorageClient implements StorageClient {
   ): Promise<{ readonly answer: storage.GetArtifactResponse; readonly askedAt: number } | null> {
     const askedAt = Date.now();
     try {
-      const answer = await this.#rpc.call('getArtifact', { id, expiresInHours: 0, withUploadUrl }, this.#limits());
+      const request = { id, expiresInHours: 0, withUploadUrl, urlSeconds: this.#urlSeconds };
+      const answer = await this.#rpc.call('getArtifact', request, this.#limits());
       const isForeign = scope.kind === 'organization' && answer.artifact?.organizationId !== scope.organizationId;
       return isForeign ? null : { answer, askedAt };
     } catch (error) {

@@ -10,7 +10,8 @@ import type { RequestOf } from '@cloudscan/grpc';
 import { silentLogger } from '@cloudscan/telemetry';
 import { FakeClock, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
-import type { BackendConfig, FilesystemConfig, StorageConfig } from '../../src/config.ts';
+import type { BackendConfig, FilesystemConfig } from '../../src/backend-config.ts';
+import type { StorageConfig } from '../../src/config.ts';
 import { createApp } from '../../src/create-app.ts';
 import type { StorageApp } from '../../src/create-app.ts';
 
@@ -57,10 +58,12 @@ function configFor(database: TestDatabase, backend: BackendConfig): StorageConfi
   return {
     logLevel: 'silent',
     grpc: free,
+    tls: null,
     ops: free,
     database: { ...database.storageConfig, maxConnections: 5 },
     backend,
-    maxUploadBytes,
+    quota: { bytes: 1e12, artifacts: 1e6, uploadBytes: maxUploadBytes },
+    urlMs: 900_000,
     retentionMs: 90 * 86_400_000,
     collector: { intervalMs: 3_600_000, graceMs: 3_600_000 },
   };
@@ -76,6 +79,7 @@ export function aRequest(overrides: Partial<CreateRequest> = {}): CreateRequest 
     sizeBytes: 0n,
     expiresInHours: 0,
     sha256: '',
+    urlSeconds: 0,
     ...overrides,
   };
 }
@@ -99,7 +103,7 @@ export async function download(url: string): Promise<string> {
 }
 
 export function getArtifact(rpc: Rpc, id: string, overrides: Partial<RequestOf<Service['getArtifact']>> = {}) {
-  return rpc.call('getArtifact', { id, expiresInHours: 0, withUploadUrl: false, ...overrides });
+  return rpc.call('getArtifact', { id, expiresInHours: 0, withUploadUrl: false, urlSeconds: 0, ...overrides });
 }
 
 export function sha256(text: string): string {
