@@ -2,10 +2,11 @@ import { resolve } from 'node:path';
 import type { Environment } from '@cloudscan/config';
 import { cancelScan, deleteScan, getScan, listArtifacts, listFindings, listScans, watch } from './commands/inspect.ts';
 import { parseTarget, runScan } from './commands/scan.ts';
+import { isScanId, verifyFile, verifyScan } from './commands/verify.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { useLocalStack } from './local-stack.ts';
 import type { LocalStackUse } from './local-stack.ts';
-import type { Actions, GlobalOptions, ScanFlags } from './program.ts';
+import type { Actions, GlobalOptions, ScanFlags, VerifyFlags } from './program.ts';
 import { createProgressView } from './progress.ts';
 import type { ProgressView } from './progress.ts';
 import { connect, parseServer, resolveServer } from './server.ts';
@@ -20,6 +21,9 @@ export interface ActionContext {
   readonly onExitCode: (code: ExitCode) => void;
 }
 
+/** Asks the server that the options name. */
+type Ask = (options: GlobalOptions, question: (server: ServerClients) => Promise<ExitCode>) => Promise<void>;
+
 /** Milliseconds for a stack to come up; the first time it makes a database. */
 const stackTimeoutMs = 120_000;
 
@@ -27,7 +31,7 @@ const stackTimeoutMs = 120_000;
 const connectLimitMs = 5000;
 
 export function createActions(context: ActionContext): Actions {
-  const ask = async (options: GlobalOptions, question: (server: ServerClients) => Promise<ExitCode>): Promise<void> => {
+  const ask: Ask = async (options, question) => {
     const server = connect(resolveServer(options.server, resolve(context.cwd, options.dataDir)), options);
     try {
       await server.scans.waitForReady(connectLimitMs);
@@ -55,9 +59,17 @@ export function createActions(context: ActionContext): Actions {
         listFindings(server, id, { type: flags.type, severity: flags.severity, limit: flags.limit, json: options.json ?? false }),
       ),
     artifacts: (id, flags, options) => ask(options, (server) => listArtifacts(server, id, { url: flags.url, json: options.json ?? false })),
+    verify: (target, flags, options) => verify(ask, context, target, flags, options),
     cancel: (id, options) => ask(options, (server) => cancelScan(server, id, options.json ?? false)),
     delete: (id, options) => ask(options, (server) => deleteScan(server, id, options.json ?? false)),
   };
+}
+
+async function verify(ask: Ask, context: ActionContext, target: string, flags: VerifyFlags, options: GlobalOptions): Promise<void> {
+  const path = (file: string | undefined): string | null => (file === undefined ? null : resolve(context.cwd, file));
+  const wanted = { sarif: path(flags.sarif), key: path(flags.key), json: options.json ?? false };
+  if (isScanId(target)) return ask(options, (server) => verifyScan(server, target, wanted));
+  context.onExitCode(await verifyFile(resolve(context.cwd, target), wanted));
 }
 
 async function scan(context: ActionContext, text: string, flags: ScanFlags, options: GlobalOptions): Promise<void> {

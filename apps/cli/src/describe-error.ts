@@ -1,11 +1,13 @@
 import { ConfigError } from '@cloudscan/config';
 import { DomainError } from '@cloudscan/domain';
+import { AttestationError } from '@cloudscan/provenance';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 /** What the user is told, and the exit code. Only bugs show a stack. */
 export function describeError(error: unknown): { readonly message: string; readonly exitCode: ExitCode } {
   if (error instanceof UsageError || error instanceof ConfigError) return { message: error.message, exitCode: exitCodes.usage };
+  if (error instanceof AttestationError) return { message: `not verified: ${error.message}`, exitCode: exitCodes.notVerified };
   if (error instanceof DomainError) return describeDomainError(error);
   if (error instanceof Error && error.name === 'AbortError') return { message: 'cancelled', exitCode: exitCodes.scanFailed };
   return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: exitCodes.scanFailed };

@@ -8,6 +8,8 @@ export const exitCodes = {
   usage: 2,
   /** The scan failed or was cancelled. */
   scanFailed: 3,
+  /** An attestation that is not true, or not signed by a key that is trusted. */
+  notVerified: 4,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 

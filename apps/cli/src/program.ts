@@ -24,6 +24,11 @@ export interface ScanFlags {
   readonly limit: number;
 }
 
+export interface VerifyFlags {
+  readonly sarif?: string;
+  readonly key?: string;
+}
+
 /** What the commands do; `main.ts` gives the real ones. */
 export interface Actions {
   scan(target: string, flags: ScanFlags, options: GlobalOptions): Promise<void>;
@@ -36,6 +41,7 @@ export interface Actions {
     options: GlobalOptions,
   ): Promise<void>;
   artifacts(id: string, flags: { readonly url: boolean }, options: GlobalOptions): Promise<void>;
+  verify(target: string, flags: VerifyFlags, options: GlobalOptions): Promise<void>;
   cancel(id: string, options: GlobalOptions): Promise<void>;
   delete(id: string, options: GlobalOptions): Promise<void>;
 }
@@ -104,6 +110,14 @@ export function createProgram(
   scanCommand(program, 'artifacts', 'list the files that belong to a scan')
     .option('--url', 'with a presigned download URL each', false)
     .action((id: string, flags: { url: boolean }) => actions.artifacts(id, flags, options()));
+  program
+    .command('verify')
+    .argument('<scan-id-or-file>', 'the id of a scan, or the file that holds its attestation (DSSE)')
+    .description("check a scan's attestation and its results; exits with 4 when anything differs")
+    .option('--sarif <file>', 'the results to check, instead of those that the server has')
+    .option('--key <file>', 'the public keys to trust (PEM), instead of those that the server names')
+    .addHelpText('after', verifyExamples)
+    .action((target: string, flags: VerifyFlags) => actions.verify(target, flags, options()));
   scanCommand(program, 'cancel', 'cancel a scan').action((id: string) => actions.cancel(id, options()));
   scanCommand(program, 'delete', 'delete a scan with its findings and artifacts').action((id: string) => actions.delete(id, options()));
   return program;
@@ -152,3 +166,8 @@ Examples:
   cloudscan scan .
   cloudscan scan . --types sast,secrets --fail-on critical
   cloudscan scan https://git.example/team/app.git --branch main --format sarif --output app.sarif`;
+
+const verifyExamples = `
+Examples:
+  cloudscan verify 0190b2c4-7d3e-7c7b-9c55-3f1f8a4f2d11
+  cloudscan verify attestation.dsse.json --sarif results.sarif --key attestation.pub`;

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '@cloudscan/config';
@@ -102,10 +102,40 @@ export function readSecrets(folder: DataFolder): StackSecrets {
   return Object.fromEntries(secretNames.map((name) => [name, new Secret(values[name] as string)])) as unknown as StackSecrets;
 }
 
+/** What signs attestations, and what they are verified with. */
+export interface AttestationKey {
+  /** Path of the private key (PEM). */
+  readonly file: string;
+  /** PEM. */
+  readonly publicKey: string;
+}
+
+/**
+ * Reads `attestation-key.pem`, or draws it where it is missing: what the lost one signed is then no longer vouched for.
+ *
+ * @throws StartUpError when it is damaged
+ */
+export function readAttestationKey({ root }: DataFolder): AttestationKey {
+  const file = join(root, 'attestation-key.pem');
+  if (!existsSync(file)) {
+    writePrivate(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+  }
+  try {
+    const publicKey = createPublicKey(createPrivateKey(readFileSync(file)));
+    return { file, publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string };
+  } catch (error) {
+    throw new StartUpError(`${file} is no private key; bring it back, or remove it and another one is made`, error);
+  }
+}
+
 function writeSecrets(path: string, values: Readonly<Record<string, string>>): void {
+  writePrivate(path, `${JSON.stringify(values, null, 2)}\n`);
+}
+
+/** On disk before its name is, since what it opens is made right after. */
+function writePrivate(path: string, text: string): void {
   const draft = `${path}.draft`;
-  // On disk before its name is, since what it opens is made right after.
-  writeFileSync(draft, `${JSON.stringify(values, null, 2)}\n`, { mode: 0o600, flush: true });
+  writeFileSync(draft, text, { mode: 0o600, flush: true });
   renameSync(draft, path);
 }
 

@@ -17,7 +17,15 @@ const plan = planProcesses({
   opsPorts: [11, 12, 13, 14, 15],
   folder: dataFolder('/data'),
   secrets,
-  inherited: { PATH: '/bin', REDIS_HOST: 'cache', DB_HOST: 'elsewhere', AUTH_MODE: 'jwt', RUNNER_PASS_ENV: 'MY_SETTING' },
+  attestationKey: { file: '/data/attestation-key.pem', publicKey: 'public' },
+  inherited: {
+    ATTESTATION_KEY: 'of another system',
+    PATH: '/bin',
+    REDIS_HOST: 'cache',
+    DB_HOST: 'elsewhere',
+    AUTH_MODE: 'jwt',
+    RUNNER_PASS_ENV: 'MY_SETTING',
+  },
 });
 
 function environmentOf(name: AppName): Readonly<Record<string, string | undefined>> {
@@ -65,4 +73,12 @@ test('nobody is told the password of the superuser', (t) => {
 
 test('every process stops at one stage', (t) => {
   t.deepEqual(stopStages.flat().toSorted(), plan.map(({ name }) => name).toSorted());
+});
+
+test('the sweeper alone can sign, by the key of the folder, and api-grpc tells how that is verified', (t) => {
+  t.like(environmentOf('sweeper'), { ATTESTATION_KEY: '', ATTESTATION_KEY_FILE: '/data/attestation-key.pem' });
+  t.is(environmentOf('api-grpc')['ATTESTATION_PUBLIC_KEYS'], 'public');
+  for (const name of ['storage', 'api-grpc', 'api-http', 'dispatcher'] as const) {
+    t.false('ATTESTATION_KEY_FILE' in environmentOf(name), name);
+  }
 });

@@ -1,6 +1,6 @@
 import type { Environment, Secret } from '@cloudscan/config';
 import type { Ports } from './config.ts';
-import type { DataFolder, StackSecrets } from './data-folder.ts';
+import type { AttestationKey, DataFolder, StackSecrets } from './data-folder.ts';
 
 export const appNames = ['storage', 'api-grpc', 'api-http', 'dispatcher', 'sweeper'] as const;
 export type AppName = (typeof appNames)[number];
@@ -25,6 +25,7 @@ export interface PlanInput {
   readonly opsPorts: readonly number[];
   readonly folder: DataFolder;
   readonly secrets: StackSecrets;
+  readonly attestationKey: AttestationKey;
   /** What every process inherits. */
   readonly inherited: Environment;
 }
@@ -87,18 +88,24 @@ function ownOf(name: AppName, input: PlanInput): Environment {
         STORAGE_SIGNING_KEY: input.secrets.storageSigningKey.reveal(),
       };
     case 'dispatcher':
+      return runs(input);
     case 'sweeper':
-      return {
-        JOB_DISPATCHER: 'local',
-        LOCAL_WORK_DIR: input.folder.work,
-        LOCAL_STOP_RUNS_ON_EXIT: 'true',
-        SECRET_HASH_KEY: input.secrets.secretHashKey.reveal(),
-        RUNNER_PASS_ENV: [...runnerVariables, input.inherited['RUNNER_PASS_ENV'] ?? ''].filter((names) => names !== '').join(','),
-      };
+      return { ...runs(input), ATTESTATION_KEY: '', ATTESTATION_KEY_FILE: input.attestationKey.file };
     case 'api-grpc':
+      return { ATTESTATION_PUBLIC_KEYS: input.attestationKey.publicKey };
     case 'api-http':
       return {};
   }
+}
+
+function runs({ folder, secrets, inherited }: PlanInput): Environment {
+  return {
+    JOB_DISPATCHER: 'local',
+    LOCAL_WORK_DIR: folder.work,
+    LOCAL_STOP_RUNS_ON_EXIT: 'true',
+    SECRET_HASH_KEY: secrets.secretHashKey.reveal(),
+    RUNNER_PASS_ENV: [...runnerVariables, inherited['RUNNER_PASS_ENV'] ?? ''].filter((names) => names !== '').join(','),
+  };
 }
 
 function login(user: string, password: Secret): Environment {

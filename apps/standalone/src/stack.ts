@@ -4,7 +4,7 @@ import { identifyProcess, PeriodicTask, removeStackFile, writeStackFile } from '
 import type { ProcessLock, Service, StackFile } from '@cloudscan/process';
 import { claimPorts } from './claim-ports.ts';
 import type { Ports, StandaloneConfig } from './config.ts';
-import { dataFolder, lockPath, openDataFolder, readSecrets } from './data-folder.ts';
+import { dataFolder, lockPath, openDataFolder, readAttestationKey, readSecrets } from './data-folder.ts';
 import type { DataFolder, StackSecrets } from './data-folder.ts';
 import { rotateLog } from './log-file.ts';
 import { appNames, planProcesses, stopStages } from './process-plan.ts';
@@ -108,7 +108,8 @@ export class Stack implements Service {
     const secrets = readSecrets(this.#folder);
     const { ports, spare } = await claimPorts(config.ports, appNames.length, afterCrash);
     await this.#startPostgres(ports, secrets);
-    const plan = planProcesses({ ports, opsPorts: spare, folder: this.#folder, secrets, inherited: config.environment });
+    const attestationKey = readAttestationKey(this.#folder);
+    const plan = planProcesses({ ports, opsPorts: spare, folder: this.#folder, secrets, attestationKey, inherited: config.environment });
     await this.#startProcesses(plan);
     await this.#logCheck.start();
     this.#description = this.#describe(ports);

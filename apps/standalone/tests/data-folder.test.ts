@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { identifyProcess, writeStackFile } from '@cloudscan/process';
 import { testFile } from '@cloudscan/testing';
 import { claimPorts } from '../src/claim-ports.ts';
-import { dataFolder, openDataFolder, readSecrets } from '../src/data-folder.ts';
+import { dataFolder, openDataFolder, readAttestationKey, readSecrets } from '../src/data-folder.ts';
 import { logTail, openLog, rotateLog } from '../src/log-file.ts';
 import { otherStackServes } from '../src/wait-for-other.ts';
 
@@ -32,6 +32,18 @@ test('refuses damaged secrets rather than drawing others', (t) => {
   const folder = dataFolder(temporaryFolder(t));
   writeFileSync(join(folder.root, 'secrets.json'), '{"databaseSuperuser": ');
   t.throws(() => readSecrets(folder), { name: 'StartUpError', message: /secrets\.json is damaged/ });
+});
+
+test('draws the key of attestations once, for the owner alone, and names what is damaged', (t) => {
+  const folder = dataFolder(temporaryFolder(t));
+  const first = readAttestationKey(folder);
+  t.is(statSync(first.file).mode & 0o777, 0o600);
+  t.regex(first.publicKey, /^-----BEGIN PUBLIC KEY-----/);
+  t.deepEqual(readAttestationKey(folder), first);
+  writeFileSync(first.file, 'damaged');
+  t.throws(() => readAttestationKey(folder), { name: 'StartUpError', message: /attestation-key\.pem is no private key/ });
+  rmSync(first.file);
+  t.not(readAttestationKey(folder).publicKey, first.publicKey);
 });
 
 test('lets the owner alone look at uploads, work folders and logs', (t) => {

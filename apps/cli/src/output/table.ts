@@ -22,7 +22,7 @@ function inSeverityColour(severity: Severity, text: string, colours: Colours): s
 }
 
 /** Rules between rows cost lines and show nothing. */
-const withoutRules = {
+export const withoutRules = {
   chars: {
     top: '',
     'top-mid': '',
@@ -158,7 +158,7 @@ function cutStart(text: string, width: number): string {
   return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
 }
 
-function trimLines(text: string): string {
+export function trimLines(text: string): string {
   return text
     .split('\n')
     .map((line) => line.trimEnd())
