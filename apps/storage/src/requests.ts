@@ -158,7 +158,6 @@ export function readCompleteMultipart(request: storage.CompleteMultipartRequest)
     const parts: CompletedPart[] = request.parts.map(({ partNumber, etag }, index) => {
       if (partNumber < 1 || partNumber > maxPartNumber)
         fields.wrong(`parts[${index}].part_number`, `is ${partNumber}; parts go from 1 to ${maxPartNumber}`);
-      if (etag === '') fields.wrong(`parts[${index}].etag`, 'is empty; give the ETag that the upload of the part was answered with');
       return { partNumber, etag: fields.line(`parts[${index}].etag`, etag) };
     });
     return { ...upload(fields, request), parts };

@@ -126,7 +126,8 @@ test('wrong fields are named', async (t) => {
     ['upload_id', rpc.call('completeMultipartUpload', { ...upload, uploadId: '', parts: [part] })],
     ['parts', rpc.call('completeMultipartUpload', { ...upload, parts: [] })],
     ['parts[1].part_number', rpc.call('completeMultipartUpload', { ...upload, parts: [part, { partNumber: 0, etag: 'x' }] })],
-    ['parts[0].etag', rpc.call('completeMultipartUpload', { ...upload, parts: [{ partNumber: 1, etag: '' }] })],
+    ['parts[0].etag', rpc.call('completeMultipartUpload', { ...upload, parts: [{ partNumber: 1, etag: 'x'.repeat(256) }] })],
+    ['parts', rpc.call('completeMultipartUpload', { ...upload, parts: [{ partNumber: 1, etag: '' }] })],
     ['artifact_id', rpc.call('abortMultipartUpload', { ...upload, artifactId: 'x' })],
     ['upload_id', rpc.call('abortMultipartUpload', { ...upload, uploadId: '' })],
   ];

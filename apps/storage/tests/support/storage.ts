@@ -87,8 +87,8 @@ export function aRequest(overrides: Partial<CreateRequest> = {}): CreateRequest 
 /** Creates an artifact and uploads its bytes; answers its id. */
 export async function upload(rpc: Rpc, body: string, overrides: Partial<CreateRequest> = {}): Promise<string> {
   const { artifact, uploadUrl, uploadHeaders } = await rpc.call('createArtifact', aRequest(overrides));
-  const { status } = await put(uploadUrl, body, uploadHeaders);
-  if (status !== 200) throw new Error(`the upload was answered with ${status}`);
+  const { ok, status } = await put(uploadUrl, body, uploadHeaders);
+  if (!ok) throw new Error(`the upload was answered with ${status}`);
   return artifact!.id;
 }
 

@@ -266,6 +266,7 @@ export interface CompleteMultipartRequest {
 
 export interface CompletedPart {
   partNumber: number;
+  /** As the upload of the part was answered; empty where it was answered with none. */
   etag: string;
 }
 
