@@ -4,12 +4,14 @@ import { benchScan } from './bench/scan.ts';
 import { formatResult } from './bench/result.ts';
 import type { BenchResult } from './bench/result.ts';
 import { benchSweep } from './bench/sweep.ts';
+import { benchTools } from './bench/tools.ts';
 
 const cases: Readonly<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
   scan: benchScan,
   dispatch: benchDispatch,
   sweep: benchSweep,
   ingest: benchIngest,
+  tools: benchTools,
 };
 
 /** `npm run bench -- CASE [options] [--json]`: the figures as a table, or as one JSON object. Without a case, all of them. */

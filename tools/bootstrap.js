@@ -17,6 +17,7 @@ const commands = /** @type {const} */ ({
   stop: { script: 'apps/standalone/src/main.ts', args: ['stop'], inFolderOf: 'root' },
   test: { script: 'tools/test.ts', args: [], inFolderOf: 'root' },
   'test:cluster': { script: 'tools/test-cluster.ts', args: [], inFolderOf: 'root' },
+  'test:stores': { script: 'tools/test-stores.ts', args: [], inFolderOf: 'root' },
   simulator: { script: 'libs/testing/src/kubernetes/simulator-main.ts', args: ['.cloudscan/simulator'], inFolderOf: 'root' },
   verify: { script: 'tools/verify.ts', args: [], inFolderOf: 'root' },
   bench: { script: 'tools/bench.ts', args: [], inFolderOf: 'root' },

@@ -124,6 +124,7 @@ export class Runner {
         log,
       });
       const [results] = await Promise.all([sarif.finish(), batches.finish()]);
+      log.info({ findings: batches.count }, 'the findings are stored');
       return { tools, results };
     } finally {
       await batches.close();

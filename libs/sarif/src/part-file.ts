@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Characters gathered before they are written. */
-const bufferLength = 64 * 1024;
+const bufferLength = 256 * 1024;
 
 /** The elements of a JSON array, gathered on disk until the log around them is written. */
 export class PartFile {

@@ -34,22 +34,23 @@ export function toResult(finding: FindingDraft, ruleIndex: number): Result {
     message: { text: messageText(finding.description || finding.title || finding.ruleId) },
     ...(finding.filePath === '' ? {} : { locations: [toLocation(finding)] }),
     ...(finding.fingerprint === '' ? {} : { partialFingerprints: { [fingerprintKey]: finding.fingerprint } }),
-    properties: withoutBlanks({
+    // What is undefined is not written.
+    properties: {
       severity: finding.severity,
       scanType: finding.scanType,
-      title: finding.title,
-      cveId: finding.cveId,
-      cweId: finding.cweId,
-      cvssScore: finding.cvssScore,
-      cvssVector: finding.cvssVector,
-      packageName: finding.packageName,
-      packageVersion: finding.packageVersion,
-      fixedVersion: finding.fixedVersion,
-      license: finding.license,
-      licenseCategory: finding.licenseCategory,
-      remediation: finding.remediation,
-      references: finding.references,
-    }),
+      title: finding.title || undefined,
+      cveId: finding.cveId || undefined,
+      cweId: finding.cweId || undefined,
+      cvssScore: finding.cvssScore || undefined,
+      cvssVector: finding.cvssVector || undefined,
+      packageName: finding.packageName || undefined,
+      packageVersion: finding.packageVersion || undefined,
+      fixedVersion: finding.fixedVersion || undefined,
+      license: finding.license || undefined,
+      licenseCategory: finding.licenseCategory || undefined,
+      remediation: finding.remediation || undefined,
+      references: finding.references.length === 0 ? undefined : finding.references,
+    },
   };
 }
 
@@ -102,10 +103,4 @@ function securitySeverity({ cvssScore, severity }: FindingDraft): string {
 function tagsOf({ scanType, cweId }: FindingDraft): string[] {
   const cwe = /^CWE-(\d+)$/i.exec(cweId)?.[1];
   return ['security', scanType, ...(cwe === undefined ? [] : [`external/cwe/cwe-${cwe.padStart(3, '0')}`])];
-}
-
-function withoutBlanks(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(properties).filter(([, value]) => value !== '' && value !== 0 && !(Array.isArray(value) && value.length === 0)),
-  );
 }

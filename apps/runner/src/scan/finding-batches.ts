@@ -27,6 +27,7 @@ export class FindingBatches {
   readonly #senders: readonly Promise<void>[];
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  #count = 0;
   #fileLength = 0;
   #writes: Promise<void> = Promise.resolve();
   #next = 0;
@@ -37,12 +38,17 @@ export class FindingBatches {
 
   private constructor(file: FileHandle, options: FindingBatchesOptions) {
     this.#file = file;
-    this.#options = { maxFindings: 1000, maxBytes: 1024 * 1024, inFlight: 2, ...options };
+    this.#options = { maxFindings: 1000, maxBytes: 1024 * 1024, inFlight: 3, ...options };
     this.#senders = Array.from({ length: this.#options.inFlight }, () => this.#sendLoop());
   }
 
   static async create(options: FindingBatchesOptions): Promise<FindingBatches> {
     return new FindingBatches(await open(options.path, 'w+', 0o600), options);
+  }
+
+  /** How many were added. */
+  get count(): number {
+    return this.#count;
   }
 
   /** May be called by several scanners at once. @throws what sending threw, from then on */
@@ -52,6 +58,7 @@ export class FindingBatches {
     if (this.#pending.length > 0 && this.#pendingBytes + bytes.length > this.#options.maxBytes) this.#flush();
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
+    this.#count += 1;
     if (this.#pending.length >= this.#options.maxFindings) this.#flush();
     await this.#writes;
   }

@@ -20,6 +20,7 @@ const maxLengths = {
   remediation: 8000,
 } as const satisfies Partial<Record<keyof FindingDraft, number>>;
 
+const texts = Object.entries(maxLengths) as readonly [keyof typeof maxLengths, number][];
 const maxReferences = 100;
 const maxReferenceLength = 2048;
 const maxRawOutputBytes = 16 * 1024;
@@ -30,13 +31,13 @@ const maxPosition = 2 ** 31 - 1;
  * and lone surrogates (UTF-8 has no form for them), a title where there was none, positions that are positions.
  */
 export function presentableFinding(finding: FindingDraft): FindingDraft {
-  const texts = Object.fromEntries(
-    Object.entries(maxLengths).map(([key, max]) => [key, clean(finding[key as keyof typeof maxLengths], max)]),
-  );
   const { cvssScore, references, rawOutput, fingerprint } = finding;
+  const cleaned: Partial<Record<keyof typeof maxLengths, string>> = {};
+  // Nearly every text is presentable as it is, and there may be a million findings.
+  for (const [key, max] of texts) if (!isClean(finding[key], max)) cleaned[key] = clean(finding[key], max);
   return {
     ...finding,
-    ...(texts as Pick<FindingDraft, keyof typeof maxLengths>),
+    ...cleaned,
     title: clean(finding.title || finding.ruleId || 'Finding', maxLengths.title),
     startLine: position(finding.startLine),
     endLine: position(finding.endLine),
@@ -49,6 +50,10 @@ export function presentableFinding(finding: FindingDraft): FindingDraft {
     rawOutput: Buffer.byteLength(rawOutput) <= maxRawOutputBytes ? clean(rawOutput, maxRawOutputBytes) : '',
     fingerprint: /^[0-9a-f]{16,128}$/.test(fingerprint) ? fingerprint : '',
   };
+}
+
+function isClean(text: string, max: number): boolean {
+  return text.length <= max && !text.includes('\0') && text.isWellFormed();
 }
 
 function clean(text: string, max: number): string {
