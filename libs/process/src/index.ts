@@ -12,6 +12,8 @@ export { acquireProcessLock, processLockHolder } from './process-lock.ts';
 export type { ProcessLock } from './process-lock.ts';
 export { runProcess, signalGroup } from './run-process.ts';
 export type { ProcessOutcome, RunProcessOptions } from './run-process.ts';
+export { hasSideProcess, openSideFile, runSideProcess, sideCommand } from './side-process.ts';
+export type { SideProcessOptions } from './side-process.ts';
 export type { Service } from './service.ts';
 export { Shutdown, shutdownStages } from './shutdown.ts';
 export type { ShutdownLog, ShutdownStage } from './shutdown.ts';
