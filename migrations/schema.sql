@@ -93,14 +93,16 @@ CREATE TABLE discarded_runs (
   scan_created_at timestamp with time zone NOT NULL,
   organization_id uuid NOT NULL,
   created_at timestamp with time zone NOT NULL,
+  due_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT discarded_runs_pkey PRIMARY KEY (scan_id, run_id)
 );
 ALTER TABLE discarded_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE discarded_runs FORCE ROW LEVEL SECURITY;
 CREATE POLICY organization ON discarded_runs FOR ALL TO cloudscan_app USING ((organization_id = current_organization()));
 CREATE POLICY system ON discarded_runs FOR ALL TO cloudscan_system USING (true);
-GRANT INSERT, SELECT ON discarded_runs TO cloudscan_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON discarded_runs TO cloudscan_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON discarded_runs TO cloudscan_system;
+COMMENT ON COLUMN discarded_runs.due_at IS 'the collector leaves the run alone until then';
 
 CREATE TABLE findings (
   id uuid NOT NULL,

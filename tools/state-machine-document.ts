@@ -1,4 +1,4 @@
-import { failureReasons, isRetryable, isTerminal, scanStatuses, scanTransitions } from '@cloudscan/domain';
+import { failureReasons, firstStatuses, isRetryable, isTerminal, scanStatuses, scanTransitions } from '@cloudscan/domain';
 
 /** docs/STATE-MACHINE.md, from the constants that the code and the database live by. */
 export function stateMachineDocument(): string {
@@ -14,13 +14,13 @@ export function stateMachineDocument(): string {
     '',
     '```mermaid',
     'stateDiagram-v2',
-    '  [*] --> pending',
-    '  [*] --> queued',
+    ...firstStatuses.map((status) => `  [*] --> ${status}`),
     ...edges,
     ...ends,
     '```',
     '',
     '`queued → queued` and `running → queued` are new attempts after a failure of the infrastructure.',
+    '`[*] → completed` and `[*] → failed` are imports: what they found was found elsewhere, and they never had a Job.',
     'Every transition writes an event; the events of a scan, numbered without gaps, are its timeline.',
     '',
     '## Failure reasons',

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { DomainError, invalidArguments } from './errors.ts';
 import { failureReasons, isRetryable } from './failure.ts';
-import { jobNameOf, parseJobName } from './scan.ts';
-import { canTransition, isTerminal, scanStatuses, statesBefore } from './scan-status.ts';
+import { isImported, jobNameOf, parseJobName } from './scan.ts';
+import { canTransition, firstStatuses, isTerminal, scanStatuses, statesBefore } from './scan-status.ts';
 import { countBySeverity, isAtLeast, severities, severityOfCvss, totalOf } from './severity.ts';
 
 test('the state machine is exactly the documented one', (t) => {
@@ -21,6 +21,7 @@ test('the state machine is exactly the documented one', (t) => {
     'running>queued',
   ]);
   t.deepEqual(scanStatuses.filter(isTerminal), ['completed', 'failed', 'cancelled']);
+  t.deepEqual(firstStatuses, ['pending', 'queued', 'completed', 'failed']);
   t.deepEqual(statesBefore('cancelled'), ['pending', 'queued', 'running']);
 });
 
@@ -32,6 +33,12 @@ test('every state can reach an end', (t) => {
 
 test('only failures of the infrastructure are tried again', (t) => {
   t.deepEqual(failureReasons.filter(isRetryable), ['evicted', 'preempted', 'image_pull', 'unschedulable', 'runner_lost', 'internal']);
+});
+
+test('what has a result and never waited was imported', (t) => {
+  t.true(isImported({ acceptedRunId: 'run', queuedAt: null }));
+  t.false(isImported({ acceptedRunId: 'run', queuedAt: new Date() }));
+  t.false(isImported({ acceptedRunId: null, queuedAt: null }));
 });
 
 test('a job name tells its scan and attempt, and nothing else is a job name', (t) => {

@@ -14,6 +14,9 @@ export const scanTransitions = {
   cancelled: [],
 } as const satisfies Record<ScanStatus, readonly ScanStatus[]>;
 
+/** The states that a scan may be created in. What is imported has ended: some other system has scanned. */
+export const firstStatuses = ['pending', 'queued', 'completed', 'failed'] as const satisfies readonly ScanStatus[];
+
 export function canTransition(from: ScanStatus, to: ScanStatus): boolean {
   return (scanTransitions[from] as readonly ScanStatus[]).includes(to);
 }

@@ -68,7 +68,7 @@ export interface Scan {
   readonly source: ScanSource;
   /** Higher runs first; 0 is normal. */
   readonly priority: number;
-  /** 0 until the scan is queued, then 1 and up. */
+  /** 0 until the scan is queued, then 1 and up; 1 for an imported scan. */
   readonly attempt: number;
   /** Set when the current attempt was admitted, that is, may have a Job. */
   readonly admittedAt: Date | null;
@@ -91,6 +91,11 @@ export interface Scan {
   readonly queuedAt: Date | null;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
+}
+
+/** Whether what it found was found elsewhere: it ended without ever waiting for a Job. */
+export function isImported({ acceptedRunId, queuedAt }: Pick<Scan, 'acceptedRunId' | 'queuedAt'>): boolean {
+  return acceptedRunId !== null && queuedAt === null;
 }
 
 /** The name of an attempt's Job, in Kubernetes and on one machine. */

@@ -1,6 +1,14 @@
 export type { CacheLookup, CacheService } from './ports/cache-service.ts';
 export type { CleanerRun, CleanerRunRepository, CleanerStatistics } from './ports/cleaner-run-repository.ts';
 export type { Clock, NewId } from './ports/clock.ts';
+export type {
+  AddImportedFindingsCommand,
+  BeginImportCommand,
+  CompleteImportCommand,
+  CompleteImportResult,
+  ImportKey,
+  ImportRepository,
+} from './ports/import-repository.ts';
 export type { JobBlockage, JobDispatcher, JobHandle, JobSpec, JobStatus, JobWatch } from './ports/job-dispatcher.ts';
 export type { LocalJob, LocalJobEnd, LocalJobRepository, NewLocalJob, ProcessMark } from './ports/local-job-repository.ts';
 export type { OrganizationChange, OrganizationRepository, ProjectChange, ProjectRepository } from './ports/organization-repository.ts';

@@ -1,7 +1,14 @@
 import type { Database } from '@cloudscan/database';
-import type { OrganizationRepository, ProjectRepository, ScanRepository, SystemScanRepository } from '@cloudscan/orchestration';
+import type {
+  ImportRepository,
+  OrganizationRepository,
+  ProjectRepository,
+  ScanRepository,
+  SystemScanRepository,
+} from '@cloudscan/orchestration';
 import { PgOrganizationRepository } from './organizations/organization-repository.ts';
 import { PgProjectRepository } from './organizations/project-repository.ts';
+import { PgImportRepository } from './scans/import-repository.ts';
 import { PgScanRepository } from './scans/scan-repository.ts';
 import { PgSystemScanRepository } from './scans/system-scan-repository.ts';
 import type { TransactionalJobs } from './transactional-jobs.ts';
@@ -10,6 +17,7 @@ export interface Repositories {
   readonly organizations: OrganizationRepository;
   readonly projects: ProjectRepository;
   readonly scans: ScanRepository;
+  readonly imports: ImportRepository;
   readonly systemScans: SystemScanRepository;
 }
 
@@ -19,6 +27,7 @@ export function createRepositories(database: Database, jobs: TransactionalJobs):
     organizations: new PgOrganizationRepository(database),
     projects: new PgProjectRepository(database),
     scans: new PgScanRepository(database, jobs),
+    imports: new PgImportRepository(database),
     systemScans: new PgSystemScanRepository(database, jobs),
   };
 }

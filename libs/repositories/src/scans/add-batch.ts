@@ -1,8 +1,9 @@
 import type { Statement, Transaction } from '@cloudscan/database';
 import { countBySeverity } from '@cloudscan/domain';
-import type { Finding, Scan } from '@cloudscan/domain';
+import type { Finding } from '@cloudscan/domain';
 import { storable, toTextArray } from '../text.ts';
 import { findingColumns } from './finding-rows.ts';
+import type { RunScan } from './runs.ts';
 
 const claimStatement: Statement = {
   name: 'claim-batch',
@@ -36,10 +37,13 @@ const insertStatement: Statement = {
       AS batch (links, ${names.join(', ')})`,
 };
 
-/** Adds a batch to an open run, once. Answers whether it was new, and how many findings it holds. The scan's row must be locked. */
+/**
+ * Adds a batch to an open run, once. Answers whether it was new, and how many findings it holds. The scan's row, or whatever else
+ * guards the run, must be locked.
+ */
 export async function addBatch(
   transaction: Transaction,
-  scan: Scan,
+  scan: RunScan,
   batch: { readonly runId: string; readonly key: string; readonly findings: readonly Finding[] },
 ): Promise<{ readonly isNew: boolean; readonly count: number }> {
   const { runId, key, findings } = batch;

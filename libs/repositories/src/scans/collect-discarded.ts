@@ -9,7 +9,8 @@ interface DiscardedRun {
 // Two collectors at once take different runs.
 const takeStatement: Statement = {
   name: 'take-discarded-run',
-  text: 'SELECT scan_id, run_id, scan_created_at FROM discarded_runs ORDER BY created_at, scan_id, run_id LIMIT 1 FOR UPDATE SKIP LOCKED',
+  text: `SELECT scan_id, run_id, scan_created_at FROM discarded_runs WHERE due_at <= now()
+    ORDER BY created_at, scan_id, run_id LIMIT 1 FOR UPDATE SKIP LOCKED`,
 };
 
 // The month is a scalar on both sides: the inner look-up and the delete each touch one partition.

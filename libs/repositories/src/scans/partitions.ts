@@ -1,4 +1,6 @@
-import type { Statement, Transaction } from '@cloudscan/database';
+import type { Scope } from '@cloudscan/auth';
+import { errorCode, sqlStates } from '@cloudscan/database';
+import type { Database, Statement, Transaction } from '@cloudscan/database';
 
 const ensureStatement: Statement = { name: 'ensure-partition', text: 'SELECT ensure_partition($1) AS made' };
 
@@ -7,6 +9,30 @@ export async function ensurePartitionsOf(transaction: Transaction, month: Date):
   // As text, since a Date would be turned into the session's time zone.
   const { rows } = await transaction.query<{ made: readonly string[] }>(ensureStatement, [month.toISOString().slice(0, 10)]);
   return rows[0]!.made;
+}
+
+/** Runs `work`, which writes rows of a month, in one transaction; once more when that month had no partitions, which are then there. */
+export async function withPartitionsOf<T>(
+  database: Database,
+  scope: Scope,
+  month: Date,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  try {
+    return await database.transaction(scope, work);
+  } catch (error) {
+    if (!isMissingPartition(error)) throw error;
+    await database.transaction(scope, async (transaction) => {
+      await transaction.becomeSystem();
+      await ensurePartitionsOf(transaction, month);
+    });
+    return database.transaction(scope, work);
+  }
+}
+
+/** PostgreSQL reports a row without a partition as a check violation; the second try shows any other. */
+function isMissingPartition(error: unknown): boolean {
+  return errorCode((error as Error).cause) === sqlStates.checkViolation;
 }
 
 // Names as `ensure_partition` gives them.

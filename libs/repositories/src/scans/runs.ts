@@ -15,6 +15,9 @@ export function runOfAttempt(scanId: string, attempt: number): string {
   return formatUuid(bytes);
 }
 
+/** What the rows of a run hold of their scan. */
+export type RunScan = Pick<Scan, 'id' | 'createdAt' | 'organizationId' | 'attempt'>;
+
 const openRunStatement = {
   name: 'open-run',
   text: `INSERT INTO scan_runs (scan_id, run_id, scan_created_at, organization_id, attempt, created_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -23,7 +26,7 @@ const openRunStatement = {
 };
 
 /** Makes the run where it is missing. False when that run belongs to another attempt. The scan's row must be locked. */
-export async function openRun(transaction: Transaction, scan: Scan, runId: string, at: Date): Promise<boolean> {
+export async function openRun(transaction: Transaction, scan: RunScan, runId: string, at: Date): Promise<boolean> {
   const { rows } = await transaction.query<{ attempt: number }>(openRunStatement, [
     scan.id,
     runId,
@@ -42,7 +45,7 @@ const countersStatement = {
 };
 
 /** What the run holds, in constant time. */
-export async function runCounters(transaction: Transaction, scan: Scan, runId: string): Promise<SeverityCounts> {
+export async function runCounters(transaction: Transaction, scan: RunScan, runId: string): Promise<SeverityCounts> {
   const { rows } = await transaction.query<SeverityCounts>(countersStatement, [scan.id, runId, scan.createdAt, scan.organizationId]);
   return rows[0]!;
 }

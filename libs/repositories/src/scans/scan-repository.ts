@@ -1,5 +1,4 @@
 import type { OrganizationScope, Scope } from '@cloudscan/auth';
-import { errorCode, sqlStates } from '@cloudscan/database';
 import type { Database, Transaction } from '@cloudscan/database';
 import type { Finding, Scan, ScanEvent } from '@cloudscan/domain';
 import type {
@@ -32,7 +31,9 @@ import { lockAdmission } from './admission-lock.ts';
 import { admit, reachedQueueLimit } from './admission.ts';
 import { attestationOf, leftoversOf, removeJobOf, stopJobOf } from './follow-ups.ts';
 import { claimKey, findKey } from './idempotency.ts';
-import { ensurePartitionsOf } from './partitions.ts';
+import { withPartitionsOf } from './partitions.ts';
+import { lockProject } from './project-lock.ts';
+import { replayOf } from './replay.ts';
 import { openRun, runCounters, runOfAttempt } from './runs.ts';
 import { listEvents, listFindings, listScans, queuePosition } from './scan-queries.ts';
 import { lockScans } from './scan-batches.ts';
@@ -68,16 +69,7 @@ export class PgScanRepository implements ScanRepository {
   }
 
   async create(scope: OrganizationScope, command: CreateScanCommand): Promise<CreateScanResult> {
-    try {
-      return await this.#create(scope, command);
-    } catch (error) {
-      if (!isMissingPartition(error)) throw error;
-      await this.#database.transaction(scope, async (transaction) => {
-        await transaction.becomeSystem();
-        await ensurePartitionsOf(transaction, command.at);
-      });
-      return this.#create(scope, command);
-    }
+    return withPartitionsOf(this.#database, scope, command.at, (transaction) => this.#create(transaction, scope, command));
   }
 
   async start(scope: OrganizationScope, command: StartScanCommand): Promise<StartScanResult> {
@@ -189,45 +181,26 @@ export class PgScanRepository implements ScanRepository {
     return this.#database.transaction(scope, (transaction) => listFindings(transaction, scope, query));
   }
 
-  async #create(scope: OrganizationScope, command: CreateScanCommand): Promise<CreateScanResult> {
+  async #create(transaction: Transaction, scope: OrganizationScope, command: CreateScanCommand): Promise<CreateScanResult> {
     const { idempotency, limits, at } = command;
     const { organizationId } = scope;
-    return this.#database.transaction(scope, async (transaction): Promise<CreateScanResult> => {
-      const replayed = await this.#replay(transaction, scope, command);
-      if (replayed !== null) return replayed;
-      // A shared lock on the project: it cannot be deleted before its scan is there to be seen.
-      const project = await transaction.query(
-        { name: 'lock-project', text: 'SELECT FROM projects WHERE id = $1 AND organization_id = $2 FOR KEY SHARE' },
-        [command.projectId, organizationId],
-      );
-      if (project.rowCount === 0) return { kind: 'project_not_found' };
-      if (command.start) {
-        await lockAdmission(transaction);
-        const limit = await reachedQueueLimit(transaction, organizationId, limits);
-        if (limit !== null) return { kind: 'queue_full', limit };
+    const replayed = idempotency && (await replayOf(transaction, scope, idempotency, at));
+    if (replayed !== null) return replayed;
+    if (!(await lockProject(transaction, scope, command.projectId))) return { kind: 'project_not_found' };
+    if (command.start) {
+      await lockAdmission(transaction);
+      const limit = await reachedQueueLimit(transaction, organizationId, limits);
+      if (limit !== null) return { kind: 'queue_full', limit };
+    }
+    if (idempotency !== null) {
+      const { key, requestHash } = idempotency;
+      if (!(await claimKey(transaction, organizationId, key, { requestHash, scanId: command.id }, at))) {
+        return (await replayOf(transaction, scope, idempotency, at)) ?? { kind: 'key_conflict' };
       }
-      if (
-        idempotency !== null &&
-        !(await claimKey(transaction, organizationId, idempotency.key, { requestHash: idempotency.requestHash, scanId: command.id }, at))
-      ) {
-        return (await this.#replay(transaction, scope, command)) ?? { kind: 'key_conflict' };
-      }
-      const change = created(organizationId, command);
-      await insertScan(transaction, change);
-      return { kind: 'created', scan: await this.#followUp(transaction, null, change.scan, limits) };
-    });
-  }
-
-  /** What an earlier use of the command's idempotency key makes of it; null when there was none. */
-  async #replay(
-    transaction: Transaction,
-    scope: OrganizationScope,
-    { idempotency, at }: CreateScanCommand,
-  ): Promise<CreateScanResult | null> {
-    const use = idempotency && (await findKey(transaction, scope.organizationId, idempotency.key, at));
-    if (idempotency === null || use === null) return null;
-    const scan = use.requestHash === idempotency.requestHash ? await readScan(transaction, scope, use.scanId) : null;
-    return scan === null ? { kind: 'key_conflict' } : { kind: 'replayed', scan };
+    }
+    const change = created(organizationId, command);
+    await insertScan(transaction, change);
+    return { kind: 'created', scan: await this.#followUp(transaction, null, change.scan, limits) };
   }
 
   async #decide(
@@ -296,9 +269,4 @@ export class PgScanRepository implements ScanRepository {
     await chargeUsage(transaction, active, limits, at);
     await admit(transaction, this.#jobs, limits, at);
   }
-}
-
-/** PostgreSQL reports a row without a partition as a check violation; the caller's second try shows any other. */
-function isMissingPartition(error: unknown): boolean {
-  return errorCode((error as Error).cause) === sqlStates.checkViolation;
 }

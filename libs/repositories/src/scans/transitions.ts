@@ -1,6 +1,12 @@
 import { canTransition, isRetryable, isTerminal, noFindings } from '@cloudscan/domain';
 import type { FailureReason, Progress, Scan, ScanEvent, ScanStatus, SeverityCounts } from '@cloudscan/domain';
-import type { CompleteScanCommand, CreateScanCommand, EndAttemptCommand, RunnerIdentity } from '@cloudscan/orchestration';
+import type {
+  CompleteImportCommand,
+  CompleteScanCommand,
+  CreateScanCommand,
+  EndAttemptCommand,
+  RunnerIdentity,
+} from '@cloudscan/orchestration';
 
 /** A scan as it shall be, and the events that say how it came there. */
 export interface Change {
@@ -28,17 +34,18 @@ const refusedByAttempt: Verdict = { kind: 'refused', because: 'attempt' };
 /** Progress makes an event when the step changes or the percentage passes a multiple of this, so that a timeline stays short. */
 const eventPercent = 5;
 
-export function created(organizationId: string, command: CreateScanCommand): Change {
-  const { at } = command;
-  const scan: Scan = {
-    id: command.id,
+type Beginning = Pick<CreateScanCommand, 'id' | 'projectId' | 'userId' | 'scanTypes' | 'source' | 'priority'>;
+
+function blank(organizationId: string, beginning: Beginning, createdAt: Date): Scan {
+  return {
+    id: beginning.id,
     organizationId,
-    projectId: command.projectId,
-    userId: command.userId,
+    projectId: beginning.projectId,
+    userId: beginning.userId,
     status: 'pending',
-    scanTypes: command.scanTypes,
-    source: command.source,
-    priority: command.priority,
+    scanTypes: beginning.scanTypes,
+    source: beginning.source,
+    priority: beginning.priority,
     attempt: 0,
     admittedAt: null,
     jobName: null,
@@ -52,14 +59,42 @@ export function created(organizationId: string, command: CreateScanCommand): Cha
     failureEvidence: null,
     errorMessage: '',
     sequence: 1,
-    createdAt: at,
-    updatedAt: at,
+    createdAt,
+    updatedAt: createdAt,
     queuedAt: null,
     startedAt: null,
     completedAt: null,
   };
+}
+
+export function created(organizationId: string, command: CreateScanCommand): Change {
+  const { at } = command;
+  const scan = blank(organizationId, command, at);
   const change = { scan, events: [eventOf(scan, null, { actor: command.actor, at })] };
   return command.start ? queued(change, { actor: command.actor, at }) : change;
+}
+
+/** An import counts as one attempt, whose run is accepted. */
+export const importAttempt = 1;
+
+/** A scan that has ended as it is created: what it was to find had been found. It never waited, so `queuedAt` stays empty. */
+export function imported(organizationId: string, command: CompleteImportCommand, createdAt: Date, findings: SeverityCounts): Change {
+  const { scanId, runId, at, actor, failure, message } = command;
+  const scan: Scan = {
+    ...blank(organizationId, { ...command, id: scanId, priority: 0 }, createdAt),
+    status: failure === null ? 'completed' : 'failed',
+    attempt: importAttempt,
+    acceptedRunId: runId,
+    resultsArtifactId: command.resultsArtifactId,
+    tools: command.tools,
+    findings,
+    failureReason: failure?.reason ?? null,
+    errorMessage: failure?.message ?? '',
+    startedAt: createdAt,
+    updatedAt: at,
+    completedAt: at,
+  };
+  return { scan, events: [eventOf(scan, null, { actor, at, message, failureReason: failure?.reason })] };
 }
 
 /** A scan that was started stays started: the call again finds its work done, however far the scan has come since. */
