@@ -1,5 +1,7 @@
 export { readAdmissionLimits } from './admission-limits.ts';
 export type { AdmissionConfig } from './admission-limits.ts';
+export { readDeclaredScanners } from './declared-scanners.ts';
+export type { DeclaredScanner } from './declared-scanners.ts';
 export { formatEndpoint, parseEndpoint, readStorageEndpoint } from './endpoint.ts';
 export type { Endpoint } from './endpoint.ts';
 export { ConfigError, EnvReader, readConfig } from './env.ts';
