@@ -1,5 +1,7 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { scan } from '@cloudscan/contracts';
 import { newId, testFile } from '@cloudscan/testing';
+import { formatVerificationKey, parseSigningKey } from '@cloudscan/provenance';
 import test from 'ava';
 import { aCompletion, aFinding, aToolRun, startApi, Tenant } from './support/api.ts';
 import type { Api } from './support/api.ts';
@@ -7,8 +9,10 @@ import type { Api } from './support/api.ts';
 const { ScanStatus, Severity, FailureReason, ToolStatus, UpdateScanRequest } = scan;
 const file = testFile(test);
 let api: Api;
+const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+const publicKey = formatVerificationKey(parseSigningKey(privateKey));
 test.before(async () => {
-  api = await startApi(file);
+  api = await startApi(file, { env: { ATTESTATION_PUBLIC_KEYS: publicKey } });
 });
 
 test('the whole way: create, upload, start, run, complete, read', async (t) => {
@@ -65,6 +69,36 @@ test('the whole way: create, upload, start, run, complete, read', async (t) => {
   t.regex(page.findings[0]!.fingerprint, /^[0-9a-f]{64}$/);
   const download = await api.scans.call('getDownloadUrl', { scanId: id, type: 0 });
   t.is(download.artifactId, url.artifactId);
+});
+
+test('a run that has read another source than was uploaded cannot complete the scan', async (t) => {
+  const tenant = await Tenant.create(api);
+  const { scan: created, artifactId } = await api.scans.call('createScan', tenant.createScanRequest());
+  const id = created!.id;
+  api.storage.upload(artifactId, 'source');
+  await api.scans.call('startScan', { id });
+  const complete = (provenance: Partial<scan.RunProvenance>) =>
+    api.scans.call('completeScan', aCompletion(id, { provenance: scan.RunProvenance.create(provenance) }));
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+  await t.throwsAsync(complete({ sourceSha256: sha256('other') }), { message: /has read another source than artifact/ });
+  await t.throwsAsync(complete({ gitCommit: 'c'.repeat(40) }), { message: /was uploaded, and the run has read a repository/ });
+  t.is((await complete({ sourceSha256: sha256('source') })).status, ScanStatus.COMPLETED);
+});
+
+test('the attestation is the newest report of its name, with the keys that verify it', async (t) => {
+  const tenant = await Tenant.create(api);
+  const scanId = await tenant.completed();
+  await t.throwsAsync(api.scans.call('getAttestation', { scanId }), { message: /has no attestation; one is made shortly after/ });
+  const put = (filename: string, status: 'available' | 'created' = 'available') =>
+    api.storage.put(tenant.organizationId, 'report', { scanId, filename, status });
+  put('attestation.dsse.json');
+  const newest = put('attestation.dsse.json');
+  put('report.html');
+  put('attestation.dsse.json', 'created');
+  const { artifactId, downloadUrl, publicKeys } = await api.scans.call('getAttestation', { scanId });
+  t.is(artifactId, newest.id);
+  t.regex(downloadUrl, /^https:/);
+  t.deepEqual(publicKeys, [publicKey]);
 });
 
 test('an older runner ends a scan with batches and UpdateScan, whatever it counted itself', async (t) => {

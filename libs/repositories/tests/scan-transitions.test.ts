@@ -204,6 +204,28 @@ test('completing a queued scan writes both events, the results and the tools', a
   );
 });
 
+test('a completion that says what was read is kept with it, and asks for an attestation in the same transaction', async (t) => {
+  const tenant = await b.tenant();
+  const provenance = { sourceSha256: 'a'.repeat(64), gitCommit: '', runnerVersion: '1' };
+  const attested = await tenant.running();
+  const command = completion(attested, newId(), { provenance });
+  await b.scans.complete(tenant.scope, command);
+  await b.scans.complete(tenant.scope, command);
+  t.deepEqual((await b.scans.findById(tenant.scope, attested.id))!.provenance, provenance);
+  t.deepEqual(await b.messages('attest', attested.id), [{ organizationId: tenant.scope.organizationId, scanId: attested.id }]);
+});
+
+test('a scan that failed, has no results, or does not say what it has read is not attested', async (t) => {
+  const tenant = await b.tenant();
+  const provenance = { sourceSha256: '', gitCommit: 'c'.repeat(40), runnerVersion: '' };
+  const failure = { reason: 'tool_error', message: 'no tool succeeded' } as const;
+  for (const fields of [{ provenance, failure }, { provenance, resultsArtifactId: null }, { provenance: null }]) {
+    const scan = await tenant.running();
+    t.is((await b.scans.complete(tenant.scope, completion(scan, newId(), fields))).kind, 'applied');
+    t.deepEqual(await b.messages('attest', scan.id), []);
+  }
+});
+
 test('a completion with a failure fails the scan and keeps its findings and tools', async (t) => {
   const tenant = await b.tenant();
   const scan = await tenant.running();
