@@ -7,6 +7,7 @@ export type { FailureEvidence, FailureReason } from './failure.ts';
 export type { Finding, FindingDraft } from './finding.ts';
 export { formatUuid, isUuid, uuidV7, uuidV7Maker, uuidV7Time } from './ids.ts';
 export type { Organization, Project } from './organization.ts';
+export { presentableFinding } from './presentable-finding.ts';
 export { hasToolFailed, isImported, jobNameOf, parseJobName, scanTypes, toolStatuses } from './scan.ts';
 export type { Progress, RunProvenance, Scan, ScanSource, ScanType, ToolRun, ToolStatus } from './scan.ts';
 export type { ScanEvent } from './scan-event.ts';

@@ -1,12 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasToolFailed } from '@cloudscan/domain';
+import { hasToolFailed, presentableFinding } from '@cloudscan/domain';
 import type { FindingDraft, ToolRun } from '@cloudscan/domain';
 import type { SarifLog, SarifRun } from '@cloudscan/sarif';
 import type { Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '@cloudscan/scanners';
 import type { Logger } from '@cloudscan/telemetry';
 import { RunFailure } from '../run-failure.ts';
-import { presentableFinding } from './presentable-finding.ts';
 
 export interface RunToolsOptions {
   readonly scanners: readonly Scanner[];

@@ -1,4 +1,4 @@
-import type { FindingDraft } from '@cloudscan/domain';
+import type { FindingDraft } from './finding.ts';
 
 /** Characters (UTF-16 code units) that the orchestrator takes of each; one that is too long would refuse its whole batch. */
 const maxLengths = {
