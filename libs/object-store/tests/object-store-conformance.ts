@@ -221,7 +221,7 @@ function urls(test: TestFn, name: string, backend: () => ConformanceBackend): vo
     await put(store(), key, bytes);
     const past = new Date(Date.now() - 2000);
     const get = await store().presignGet({ key, filename: 'a', contentType: 'text/plain', expiresAt: past });
-    t.is((await send(get.url, 'GET')).status, 403);
+    t.true([400, 403].includes((await send(get.url, 'GET')).status));
     const upload = await store().presignPut({ key: newKey(), expected: exactly(bytes), contentType: 'text/plain', expiresAt: past });
     t.true(await isRefused(upload.url, 'PUT'));
   });

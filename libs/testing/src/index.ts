@@ -35,6 +35,8 @@ export { requires } from './requires.ts';
 export type { TestService } from './requires.ts';
 export { startAzurite } from './services/azurite.ts';
 export type { AzuriteOptions, TestAzurite } from './services/azurite.ts';
+export { startGcs } from './services/gcs.ts';
+export type { TestGcs } from './services/gcs.ts';
 export { startMinio } from './services/minio.ts';
 export type { TestMinio } from './services/minio.ts';
 export { testFile } from './test-file.ts';

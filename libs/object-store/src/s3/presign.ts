@@ -5,11 +5,10 @@ import { attachmentDisposition } from '../content-disposition.ts';
 import { objectNameOf } from '../object-name.ts';
 import type { PresignedPut, PresignedUrl, PresignGetRequest, PresignPartRequest, PresignPutRequest } from '../object-store.ts';
 import { requirePartNumber } from '../part-number.ts';
+import { validityUntil } from '../validity.ts';
 import { createClient, encryptionOf } from './client.ts';
 import type { S3StoreOptions } from './client.ts';
 
-/** The longest that Signature Version 4 lets a URL live. */
-const maxSeconds = 7 * 24 * 3600;
 const checksumHeader = 'x-amz-checksum-sha256';
 
 /** Signs URLs for the endpoint that clients reach. Speaks to nobody, but for temporary credentials. */
@@ -68,26 +67,11 @@ export class S3Presigner {
   }
 }
 
-interface Validity {
-  readonly signingDate: Date;
-  /** Seconds. */
-  readonly expiresIn: number;
-}
+type PresigningOptions = NonNullable<Parameters<typeof getSignedUrl>[2]>;
 
-async function presign(
-  wanted: Date,
-  sign: (options: Validity & { unhoistableHeaders: Set<string> }) => Promise<string>,
-): Promise<PresignedUrl> {
-  const validity = validityUntil(wanted, new Date());
+async function presign(wanted: Date, sign: (options: PresigningOptions) => Promise<string>): Promise<PresignedUrl> {
+  const { signedAt, expiresIn } = validityUntil(wanted, new Date());
   // Left to itself the signer would move the checksum to the query, where S3 does not look for it.
-  const url = await sign({ ...validity, unhoistableHeaders: new Set([checksumHeader]) });
-  return { url, expiresAt: new Date(validity.signingDate.getTime() + validity.expiresIn * 1000) };
-}
-
-/** A signature counts from its date on, in whole seconds; one that has ended is signed in the past, so that S3 refuses it. */
-function validityUntil(expiresAt: Date, now: Date): Validity {
-  const nowSeconds = Math.floor(now.getTime() / 1000);
-  const seconds = Math.floor(expiresAt.getTime() / 1000) - nowSeconds;
-  if (seconds < 1) return { signingDate: new Date((nowSeconds + seconds - 1) * 1000), expiresIn: 1 };
-  return { signingDate: new Date(nowSeconds * 1000), expiresIn: Math.min(seconds, maxSeconds) };
+  const url = await sign({ signingDate: signedAt, expiresIn, unhoistableHeaders: new Set([checksumHeader]) });
+  return { url, expiresAt: new Date(signedAt.getTime() + expiresIn * 1000) };
 }
