@@ -8,8 +8,10 @@ export function asDomainError(error: unknown): DomainError {
   switch (error.code) {
     case 'invalid_part':
       return invalidArgument('parts', error.message);
-    case 'size_mismatch':
+    // A size that was declared is a mismatch, so here a quota was the limit.
     case 'too_large':
+      return new DomainError('resource_exhausted', `${error.message}; delete artifacts, or have an operator raise the quota (SetQuota)`);
+    case 'size_mismatch':
     case 'checksum_mismatch':
     case 'conflict':
       return failedPrecondition(error.message);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { EnvReader } from '@cloudscan/config';
 import { StartUpError } from '@cloudscan/process';
 import { credentials, ServerCredentials } from '@grpc/grpc-js';
@@ -52,9 +53,10 @@ export function readClientTls(env: EnvReader, prefix: string): ClientTls | null 
 /** @throws StartUpError naming the file that cannot be used */
 export function serverCredentials(tls: ServerTls | null): ServerCredentials {
   if (tls === null) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: readPem(tls.certFile), private_key: readPem(tls.keyFile) };
+  const [cert, key] = [readPem(tls.certFile), readPem(tls.keyFile)];
   const clientCa = tls.clientCaFile === null ? null : readPem(tls.clientCaFile);
-  return usable(tls.certFile, () => ServerCredentials.createSsl(clientCa, [pair], clientCa !== null));
+  expectUsable(tls.certFile, { cert, key, ...(clientCa !== null && { ca: clientCa }) });
+  return ServerCredentials.createSsl(clientCa, [{ cert_chain: cert, private_key: key }], clientCa !== null);
 }
 
 /** @throws StartUpError naming the file that cannot be used */
@@ -63,9 +65,11 @@ export function channelCredentials(tls: ClientTls | boolean | null): ChannelCred
   if (tls === true) return credentials.createSsl();
   const { caFile, identity } = tls;
   const ca = caFile === null ? null : readPem(caFile);
-  if (identity === null) return usable(caFile ?? '', () => credentials.createSsl(ca));
+  if (caFile !== null && ca !== null) expectUsable(caFile, { ca });
+  if (identity === null) return credentials.createSsl(ca);
   const [key, cert] = [readPem(identity.keyFile), readPem(identity.certFile)];
-  return usable(identity.certFile, () => credentials.createSsl(ca, key, cert));
+  expectUsable(identity.certFile, { cert, key });
+  return credentials.createSsl(ca, key, cert);
 }
 
 function readIdentity(env: EnvReader, prefix: string): { readonly certFile: string; readonly keyFile: string } | null {
@@ -88,10 +92,10 @@ function readPem(path: string): Buffer {
   }
 }
 
-/** A certificate and a key that do not fit, or are none, show when they are put together. */
-function usable<T>(path: string, create: () => T): T {
+/** What is no certificate, or does not fit its key, would show at the first connection only. */
+function expectUsable(path: string, pems: { readonly cert?: Buffer; readonly key?: Buffer; readonly ca?: Buffer }): void {
   try {
-    return create();
+    createSecureContext(pems);
   } catch (error) {
     throw new StartUpError(`the TLS file ${path} cannot be used (${(error as Error).message}); give PEM files that belong together`, error);
   }

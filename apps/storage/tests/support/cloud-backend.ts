@@ -22,7 +22,7 @@ export function cloudBackendTests(test: TestFn, start: (t: Teardown) => Promise<
   const file = testFile(test);
   let service: TestStorage;
   test.before(async () => {
-    service = await startStorage(file, await start(file));
+    service = await startStorage(file, { backend: await start(file) });
   });
 
   test('an artifact is uploaded to the store, and is available once it was seen', async (t) => {

@@ -6,8 +6,9 @@ import { Secret } from '@cloudscan/config';
 import { storage } from '@cloudscan/contracts';
 import { DomainError } from '@cloudscan/domain';
 import { RpcClient } from '@cloudscan/grpc';
-import type { RequestOf } from '@cloudscan/grpc';
+import type { RequestOf, ServerTls } from '@cloudscan/grpc';
 import { silentLogger } from '@cloudscan/telemetry';
+import type { Logger } from '@cloudscan/telemetry';
 import { FakeClock, newId, testDatabase } from '@cloudscan/testing';
 import type { Teardown, TestDatabase } from '@cloudscan/testing';
 import type { BackendConfig, FilesystemConfig } from '../../src/backend-config.ts';
@@ -32,13 +33,25 @@ export const maxUploadBytes = 1_000_000;
 /** Any free port of this machine. */
 const free = { host: '127.0.0.1', port: 0 };
 
-/** A storage service on free ports, with a database and a data folder of its own or a bucket; its collector runs when it is told. */
-export async function startStorage(t: Teardown, bucket?: BackendConfig): Promise<TestStorage> {
+export interface TestStorageOptions {
+  /** A data folder of its own, where it is left out. */
+  readonly backend?: BackendConfig;
+  readonly tls?: ServerTls;
+  readonly log?: Logger;
+  /** Where the service's clock begins. */
+  readonly startedAt?: Date;
+}
+
+/** A storage service on free ports with a database of its own; its collector runs when it is told. */
+export async function startStorage(
+  t: Teardown,
+  { backend, tls, log = silentLogger, startedAt = new Date() }: TestStorageOptions = {},
+): Promise<TestStorage> {
   const database = await testDatabase(t);
   const files = { dataDir: newFolder(t), signingKey: new Secret('a signing key of thirty-two bytes'), edge: free, publicUrl: null };
-  const config = configFor(database, bucket ?? { kind: 'filesystem', ...files });
-  const clock = new FakeClock(new Date());
-  const app = await createApp(config, { log: silentLogger, now: () => clock.now() });
+  const config = { ...configFor(database, backend ?? { kind: 'filesystem', ...files }), tls: tls ?? null };
+  const clock = new FakeClock(startedAt);
+  const app = await createApp(config, { log, now: () => clock.now() });
   t.teardown(() => app.stop());
   await app.start();
   // The pass with which every service starts.
