@@ -1,5 +1,6 @@
 import { ApiError, Storage } from '@google-cloud/storage';
 import type { Secret } from '@cloudscan/config';
+import { JWT } from 'google-auth-library';
 import { ObjectStoreError } from '../errors.ts';
 
 export interface GcsStoreOptions {
@@ -15,13 +16,16 @@ export interface GcsStoreOptions {
   readonly credentials: { readonly clientEmail: string; readonly privateKey: Secret } | null;
 }
 
+/** Objects, and nothing of their access rules. */
+const scope = 'https://www.googleapis.com/auth/devstorage.read_write';
+
 export function createClient({ projectId, endpoint, credentials }: GcsStoreOptions): Storage {
   return new Storage({
     ...(projectId === null ? {} : { projectId }),
     ...(endpoint === null ? {} : { apiEndpoint: endpoint, useAuthWithCustomEndpoint: endpoint.startsWith('https:') }),
     ...(credentials === null
       ? {}
-      : { credentials: { client_email: credentials.clientEmail, private_key: credentials.privateKey.reveal() } }),
+      : { authClient: new JWT({ email: credentials.clientEmail, key: credentials.privateKey.reveal(), scopes: [scope] }) }),
   });
 }
 

@@ -1,4 +1,3 @@
-import { addAbortSignal } from 'node:stream';
 import { isUuid } from '@cloudscan/domain';
 import type { Bucket, FileMetadata } from '@google-cloud/storage';
 import { ObjectStoreError } from '../errors.ts';
@@ -23,6 +22,7 @@ import type { GcsStoreOptions } from './client.ts';
 import { listFiles } from './list-files.ts';
 import { GcsMultipart, md5HexOf, uploadMark } from './multipart.ts';
 import { GcsPresigner } from './presign.ts';
+import { readBytes } from './read-bytes.ts';
 
 const deletionsAtOnce = 16;
 /** Milliseconds for reading parts through whose SHA-256 was declared. */
@@ -64,9 +64,8 @@ export class GcsObjectStore implements ObjectStore {
   }
 
   async hash(key: string, signal: AbortSignal): Promise<string | null> {
-    const stream = this.#bucket.file(objectNameOf(key)).createReadStream({ validation: false, decompress: false });
     try {
-      return await sha256Of(addAbortSignal(signal, stream), signal);
+      return await sha256Of(readBytes(this.#bucket.file(objectNameOf(key)), signal), signal);
     } catch (error) {
       if (isNotFound(error)) return null;
       throw error;

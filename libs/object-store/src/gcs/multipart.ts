@@ -1,15 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Bucket, File } from '@google-cloud/storage';
 import { ObjectStoreError } from '../errors.ts';
 import { checkReceived } from '../expected-bytes.ts';
 import { objectNameOf } from '../object-name.ts';
 import type { CompletedPart, ExpectedBytes } from '../object-store.ts';
 import { inPartOrder } from '../part-number.ts';
+import { sha256Of } from '../sha256.ts';
 import { sideBySide } from '../side-by-side.ts';
 import { stagingNameOf, stagingPrefix } from '../staging-name.ts';
 import { asStoreError } from './client.ts';
 import { compose } from './compose.ts';
+import type { Version } from './compose.ts';
 import { listFiles } from './list-files.ts';
+import { readBytes } from './read-bytes.ts';
 
 /** Metadata of an object that a multipart upload made. */
 export const uploadMark = { uploadId: 'cloudscan-upload', sha256: 'cloudscan-sha256' } as const;
@@ -59,7 +62,7 @@ export class GcsMultipart {
     checkReceived({ sizeBytes, sha256: null }, { ...expected, sha256: null });
     const versions = parts.map(({ name, metadata }) => ({ name, generation: String(metadata.generation) }));
     try {
-      if (expected.sha256 !== null) checkReceived({ sizeBytes, sha256: await this.#hash(versions, signal) }, expected);
+      if (expected.sha256 !== null) checkReceived({ sizeBytes, sha256: await sha256Of(this.#read(versions, signal), signal) }, expected);
       const metadata = {
         [uploadMark.uploadId]: uploadId,
         ...(expected.sha256 === null ? {} : { [uploadMark.sha256]: expected.sha256 }),
@@ -112,15 +115,8 @@ export class GcsMultipart {
     await sideBySide(files, callsAtOnce, (file) => file.delete({ ignoreNotFound: true }));
   }
 
-  async #hash(parts: readonly { readonly name: string; readonly generation: string }[], signal: AbortSignal): Promise<string> {
-    const hash = createHash('sha256');
-    for (const { name, generation } of parts) {
-      for await (const chunk of this.#bucket.file(name, { generation }).createReadStream({ validation: false, decompress: false })) {
-        signal.throwIfAborted();
-        hash.update(chunk as Buffer);
-      }
-    }
-    return hash.digest('hex');
+  async *#read(parts: readonly Version[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for (const { name, generation } of parts) yield* readBytes(this.#bucket.file(name, { generation }), signal);
   }
 }
 

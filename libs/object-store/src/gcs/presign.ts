@@ -17,10 +17,11 @@ export class GcsPresigner {
   readonly #storage: Storage;
   readonly #bucket: string;
   readonly #endpoint: URL;
-  #clientEmail: Promise<string> | null = null;
+  #clientEmail: Promise<string> | null;
 
-  constructor(storage: Storage, { bucket, endpoint, publicEndpoint }: GcsStoreOptions) {
+  constructor(storage: Storage, { bucket, endpoint, publicEndpoint, credentials }: GcsStoreOptions) {
     this.#storage = storage;
+    this.#clientEmail = credentials === null ? null : Promise.resolve(credentials.clientEmail);
     this.#bucket = bucket;
     this.#endpoint = new URL(publicEndpoint ?? endpoint ?? 'https://storage.googleapis.com');
   }
@@ -65,11 +66,16 @@ export class GcsPresigner {
   }
 
   #email(): Promise<string> {
-    this.#clientEmail ??= this.#storage.authClient.getCredentials().then(({ client_email: email }) => {
-      if (email === undefined) throw new Error('the Google credentials name no service account, so that they cannot sign URLs');
-      return email;
+    this.#clientEmail ??= this.#askEmail().catch((error: unknown) => {
+      this.#clientEmail = null;
+      throw error;
     });
-    this.#clientEmail.catch(() => (this.#clientEmail = null));
     return this.#clientEmail;
+  }
+
+  async #askEmail(): Promise<string> {
+    const { client_email: email } = await this.#storage.authClient.getCredentials();
+    if (email === undefined) throw new Error('the Google credentials name no service account, so that they cannot sign URLs');
+    return email;
   }
 }
