@@ -1,6 +1,6 @@
-import { ConfigError } from '@cloudscan/config';
+import { ConfigError, recordingEnvironment, runnerVariables } from '@cloudscan/config';
 import test from 'ava';
-import { loadConfig } from './config.ts';
+import { loadConfig, passedNames } from './config.ts';
 
 const minimal = {
   SCAN_ID: '01981a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b',
@@ -37,6 +37,34 @@ test('a source of 100,000 files or 1 GB is within the default limits', (t) => {
 test('only what child processes need is passed on', (t) => {
   const config = loadConfig({ ...minimal, PATH: '/bin', HTTPS_PROXY: 'http://proxy', RUNNER_TOKEN: 'x', DB_PASSWORD: 'x', HOME: '/root' });
   t.deepEqual(config.environment, { PATH: '/bin', HTTPS_PROXY: 'http://proxy' });
+});
+
+test('every setting of a deployment is handed on to its runners', (t) => {
+  const { env, names } = recordingEnvironment(minimal);
+  loadConfig(env);
+  const ofEachRun = [
+    'SCAN_ID',
+    'SCAN_ATTEMPT',
+    'SCAN_TYPES',
+    'SCAN_TIMEOUT',
+    'DOWNLOAD_TIMEOUT',
+    'LOG_LEVEL',
+    'ORCHESTRATOR_ENDPOINT',
+    'RUNNER_TOKEN',
+  ];
+  const ofItsSource = ['SOURCE_ARTIFACT_ID', 'REPOSITORY_URL', 'BRANCH', 'COMMIT_SHA'];
+  const ofItsPlace = ['WORK_DIR', 'RESULTS_DIR', 'SOURCE_DIR', 'TOOLS_DIR', 'HOME', 'XDG_CACHE_HOME', 'SECRET_HASH_KEY', ...passedNames];
+  const known = new Set([...ofEachRun, ...ofItsSource, ...ofItsPlace, ...runnerVariables]);
+  t.deepEqual(
+    [...names].filter((name) => !known.has(name)),
+    [],
+    'neither given to each run nor among runnerVariables',
+  );
+  t.deepEqual(
+    runnerVariables.filter((name) => !names.has(name)),
+    [],
+    'handed on, and read by nobody',
+  );
 });
 
 test('names every variable that is wrong, and the remedy', (t) => {

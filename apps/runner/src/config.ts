@@ -25,6 +25,8 @@ export interface RunnerConfig {
   /** Absolute; both are emptied at the end. */
   readonly workDir: string;
   readonly resultsDir: string;
+  /** Where the source goes: absolute, made by the run and removed at its end. */
+  readonly sourceDir: string;
   readonly timeouts: TimeoutConfig;
   readonly unpack: UnpackLimits;
   readonly scanners: ScannersConfig;
@@ -67,7 +69,7 @@ export interface UnpackLimits {
 }
 
 /** The names that child processes get: programs, proxies, certificates, an SSH agent. */
-const passedNames = [
+export const passedNames: readonly string[] = [
   ...['PATH', 'LANG', 'LC_ALL', 'TZ', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
 ];
@@ -89,6 +91,7 @@ export function loadConfig(env: Environment): RunnerConfig {
       source: readSource(reader),
       workDir,
       resultsDir: resolve(reader.string('RESULTS_DIR', join(workDir, 'results'))),
+      sourceDir: resolve(reader.string('SOURCE_DIR', workDir), 'source'),
       timeouts: {
         scanMs,
         downloadMs: reader.integer('DOWNLOAD_TIMEOUT', 600, { min: 1, max: 2_000_000 }) * 1000,

@@ -175,10 +175,10 @@ export class Runner {
 
   /** Removes what a run makes. The folders go too where they are empty then and no mount points. */
   async #clean(): Promise<void> {
-    const { workDir, resultsDir } = this.#parts.config;
-    const made = ['source', 'source.archive', 'home', 'tools'].map((name) => join(workDir, name));
+    const { workDir, resultsDir, sourceDir } = this.#parts.config;
+    const made = ['source.archive', 'home', 'tools'].map((name) => join(workDir, name));
     const results = ['results.sarif', 'findings'].map((name) => join(resultsDir, name));
-    for (const path of [...made, ...results]) await rm(path, { recursive: true, force: true });
+    for (const path of [sourceDir, ...made, ...results]) await rm(path, { recursive: true, force: true });
     for (const folder of [resultsDir, workDir]) await rmdir(folder).catch(() => undefined);
   }
 }

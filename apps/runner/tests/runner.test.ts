@@ -149,6 +149,9 @@ test('takes a scan from its source to its results', async (t) => {
   t.true(fake.batches.size >= 3);
   const [completion] = fake.completions;
   t.like(completion, { id: scanId, attempt: 2, runId: fake.updates[0]!.runId, resultsArtifactId: fake.artifactId });
+  const sourceSha256 = createHash('sha256').update(fake.source!).digest('hex');
+  t.like(completion!.provenance, { sourceSha256, gitCommit: '' });
+  t.regex(completion!.provenance!.runnerVersion, /^\d+\.\d+\.\d+$/);
   t.deepEqual(
     completion!.tools.map(({ name, status, findingsCount, rulesVersion }) => ({ name, status, findingsCount, rulesVersion })),
     [
@@ -350,6 +353,7 @@ test('a repository is cloned where there is no upload, and the log names its rev
   t.deepEqual(log.runs[0]!.versionControlProvenance, [
     { repositoryUri: `file://${repository}`, revisionId: git('rev-parse', 'HEAD'), branch: 'main', mappedTo: { uriBaseId: 'SRCROOT' } },
   ]);
+  t.like(fake.completions[0]!.provenance, { sourceSha256: '', gitCommit: git('rev-parse', 'HEAD') });
 });
 
 test('SIGTERM stops the tools and says nothing', async (t) => {

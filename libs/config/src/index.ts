@@ -8,5 +8,6 @@ export { ConfigError, EnvReader, readConfig } from './env.ts';
 export type { Environment } from './env.ts';
 export { isLoopback, readUnguardedAddress } from './listen-address.ts';
 export { recordingEnvironment } from './recording-environment.ts';
+export { runnerVariables } from './runner-variables.ts';
 export { Secret } from './secret.ts';
 export { readSecretOrFile } from './secret-file.ts';

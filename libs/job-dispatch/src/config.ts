@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { parseEndpoint, readStorageEndpoint } from '@cloudscan/config';
+import { parseEndpoint, readStorageEndpoint, runnerVariables } from '@cloudscan/config';
 import type { Endpoint, EnvReader } from '@cloudscan/config';
 import { readKubernetesConfig } from './kubernetes/config.ts';
 import type { KubernetesDispatchConfig } from './kubernetes/config.ts';
@@ -46,19 +46,8 @@ const surroundings = [
   ],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
 ];
-/** A deployment's own settings of runners and scanners, handed on as they are. */
-const handedOn = [
-  ...['ORCHESTRATOR_TLS', 'GIT_ALLOWED_PROTOCOLS', 'TOOL_TIMEOUT', 'SECRET_HASH_KEY'],
-  ...['ADVISORY_SOURCE', 'ADVISORY_CACHE_DIR', 'ADVISORY_CACHE_TTL', 'ADVISORY_TIMEOUT', 'XDG_CACHE_HOME'],
-  ...[
-    'UNPACK_MAX_MEMBERS',
-    'UNPACK_MAX_BYTES',
-    'UNPACK_MAX_FILE_BYTES',
-    'UNPACK_MAX_RATIO',
-    'UNPACK_RATIO_FROM_BYTES',
-    'UNPACK_MAX_PATH_BYTES',
-  ],
-];
+/** What stays on this machine may be confidential. */
+const handedOn = [...runnerVariables, 'SECRET_HASH_KEY', 'XDG_CACHE_HOME'];
 const forbiddenName = /^(?:DB_|REDIS_|PG)|PASSWORD/;
 
 /**

@@ -35,8 +35,7 @@ export interface FetchedSource {
  * @throws RunFailure `source_missing`, `source_invalid`, or `deadline_exceeded` past DOWNLOAD_TIMEOUT
  */
 export async function fetchSource(options: FetchOptions): Promise<FetchedSource> {
-  const { source, workDir } = options.config;
-  const folder = join(workDir, 'source');
+  const { source, sourceDir: folder } = options.config;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (source.artifactId === '') return { folder, revision: await cloneSource(folder, options), sha256: '' };
   return { folder, revision: null, sha256: await downloadSource(folder, options) };

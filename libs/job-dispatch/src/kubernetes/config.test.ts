@@ -31,6 +31,7 @@ test('says with few words how Jobs of a cluster are made', (t) => {
     command: null,
     environment: {},
     environmentSecret: null,
+    tools: [],
     resources: { requests: { cpu: '500m', memory: '2Gi', disk: '1Gi' }, limits: { cpu: null, memory: '2Gi', disk: '8Gi' } },
     user: 1000,
     group: 1000,

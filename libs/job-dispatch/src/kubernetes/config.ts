@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import type { V1Toleration } from '@kubernetes/client-node';
 import { readRunnerTokens } from '@cloudscan/auth';
 import type { RunnerTokens } from '@cloudscan/auth';
+import { readDeclaredScanners, runnerVariables } from '@cloudscan/config';
 import type { EnvReader } from '@cloudscan/config';
 import { parseCpuQuantity, parseMemoryQuantity } from '../quantity.ts';
 import type { ConnectionSource } from './connection.ts';
-import type { RunnerPodSettings, RunnerResources } from './manifest.ts';
+import type { RunnerResources } from './container.ts';
+import type { RunnerPodSettings } from './manifest.ts';
+import type { ContainedTool } from './tool-container.ts';
 
 /** Jobs of a cluster. */
 export interface KubernetesDispatchConfig {
@@ -32,14 +35,8 @@ const memoryQuantity = 'a quantity such as 2Gi or 512Mi';
 /** Bytes of the node's disk that are kept for a runner; it may use more. */
 const requestedDisk = '1Gi';
 
-/** A pod's own settings of runners and scanners; paths and programs are those of the image. */
-const handedOn = [
-  ...['ORCHESTRATOR_TLS', 'GIT_ALLOWED_PROTOCOLS', 'TOOL_TIMEOUT'],
-  ...['ADVISORY_SOURCE', 'ADVISORY_CACHE_DIR', 'ADVISORY_CACHE_TTL', 'ADVISORY_TIMEOUT'],
-  ...['UNPACK_MAX_MEMBERS', 'UNPACK_MAX_BYTES', 'UNPACK_MAX_FILE_BYTES'],
-  ...['UNPACK_MAX_RATIO', 'UNPACK_RATIO_FROM_BYTES', 'UNPACK_MAX_PATH_BYTES'],
-  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
-];
+/** Paths and programs are those of the image. */
+const handedOn = [...runnerVariables, 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
 const secretName = /SECRET|TOKEN|CREDENTIAL|PASS|(?:^|_)KEY(?:_|$)/i;
 
 /**
@@ -68,6 +65,7 @@ export function readKubernetesConfig(
       environment: readEnvironment(env, passed),
       environmentSecret: readName(env, 'RUNNER_SECRET_NAME', subdomainPattern),
       resources: readResources(env),
+      tools: readDeclaredScanners(env).filter((tool): tool is ContainedTool => tool.image !== null),
       user: env.integer('RUNNER_UID', 1000, { min: 1, max: 2 ** 31 - 1 }),
       group: env.integer('RUNNER_GID', 1000, { min: 1, max: 2 ** 31 - 1 }),
       terminationGraceSeconds: env.integer('RUNNER_TERMINATION_GRACE_SECONDS', 30, { min: 1, max: 600 }),

@@ -3,6 +3,7 @@ import type { JobSpec } from '@cloudscan/orchestration';
 import { scanTimeoutSeconds } from '../runner-environment.ts';
 import { jobManifest, podDeadlineSeconds } from './manifest.ts';
 import type { RunnerPodSettings } from './manifest.ts';
+import type { ContainedTool } from './tool-container.ts';
 
 const spec: JobSpec = {
   scanId: '01890000-0000-7000-8000-000000000001',
@@ -32,6 +33,7 @@ const plain: RunnerPodSettings = {
     requests: { cpu: '500m', memory: '2Gi', disk: '1Gi' },
     limits: { cpu: null, memory: '2Gi', disk: '8Gi' },
   },
+  tools: [],
   user: 1000,
   group: 1001,
   terminationGraceSeconds: 30,
@@ -198,6 +200,81 @@ test('a deployment says where its runners run and what they come from', (t) => {
   t.deepEqual(container.envFrom, [{ secretRef: { name: 'runner-settings' } }]);
   t.is(job.metadata!.labels!['kueue.x-k8s.io/queue-name'], 'scans');
   t.deepEqual(template.metadata!.labels, labels);
+});
+
+const tool: ContainedTool = {
+  name: 'checkov',
+  type: 'sast',
+  command: ['checkov'],
+  args: ['--directory', '{source}', '--output-file-path', '{results}', '--var', '$HOME'],
+  image: 'registry.example/checkov:3',
+  exitCodes: { findings: [1] },
+  timeoutSeconds: null,
+  memoryMb: 512,
+  versionArgs: null,
+};
+
+test('a declared tool with an image is a sidecar, where a scan is of its type', (t) => {
+  const other: ContainedTool = { ...tool, name: 'other.tool', type: 'license' };
+  const { pod, container } = build({ tools: [other, tool] });
+  t.is(pod.containers.length, 1);
+  t.is(pod.initContainers!.length, 1);
+  t.like(pod.initContainers![0], { name: 'tool-1', image: 'registry.example/checkov:3', restartPolicy: 'Always' });
+  t.is(valueOf(container.env, 'SOURCE_DIR'), '/shared');
+  t.is(valueOf(container.env, 'TOOLS_DIR'), '/tools');
+  const without = build({ tools: [other] });
+  t.false('initContainers' in without.pod);
+  t.deepEqual(without.pod, build().pod);
+});
+
+test('a tool can do no more than a runner, and knows nothing of its run', (t) => {
+  const environment = { HTTPS_PROXY: 'http://user:password@proxy' };
+  const { pod, container } = build(
+    { tools: [tool], environment, environmentSecret: 'runner-settings' },
+    { confidential: ['RUNNER_TOKEN'] },
+  );
+  const [side] = pod.initContainers!;
+  t.deepEqual(side!.securityContext, container.securityContext);
+  t.deepEqual(side!.env, [
+    { name: 'HOME', value: '/tmp' },
+    { name: 'TMPDIR', value: '/tmp' },
+    { name: 'LC_ALL', value: 'C.UTF-8' },
+  ]);
+  t.false('envFrom' in side!);
+  t.deepEqual(side!.resources, {
+    requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '1Gi' },
+    limits: { memory: '512Mi', 'ephemeral-storage': '8Gi' },
+  });
+});
+
+test('a tool reads the source and writes to folders of its own', (t) => {
+  const { pod, container } = build({ tools: [tool, { ...tool, name: 'second' }] });
+  const mounts = pod.initContainers!.map(({ volumeMounts }) => volumeMounts);
+  t.deepEqual(mounts[0], [
+    { name: 'shared', mountPath: '/shared', readOnly: true },
+    { name: 'tools', mountPath: '/tools/checkov', subPath: 'checkov' },
+    { name: 'tools', mountPath: '/tmp', subPath: '.temporary/checkov' },
+  ]);
+  t.is(mounts[1]![1]!.mountPath, '/tools/second');
+  t.deepEqual(
+    container.volumeMounts!.map(({ name, mountPath }) => `${name}:${mountPath}`),
+    ['work:/work', 'results:/results', 'temporary:/tmp', 'shared:/shared', 'tools:/tools'],
+  );
+  t.deepEqual(
+    pod.volumes!.map(({ name }) => name),
+    container.volumeMounts!.map(({ name }) => name),
+  );
+});
+
+test('a tool’s command line is its own, with the paths that it is given', (t) => {
+  const { pod } = build({ tools: [tool] });
+  const command = pod.initContainers![0]!.command!;
+  t.deepEqual(command.slice(0, 2), ['sh', '-c']);
+  t.deepEqual(command.slice(4), [
+    ...['/tools/checkov', 'checkov', '--directory', '/shared/source'],
+    ...['--output-file-path', '/tools/checkov/results.sarif', '--var', '$$HOME'],
+  ]);
+  t.false(/(^|[^$])(\$\$)*\$\(/.test(command[2]!), 'nothing that Kubernetes would expand');
 });
 
 test('an autoscaler lets a scan end', (t) => {

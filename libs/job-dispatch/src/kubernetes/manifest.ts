@@ -3,7 +3,11 @@ import { jobNameOf } from '@cloudscan/domain';
 import type { JobSpec } from '@cloudscan/orchestration';
 import { runnerEnvironment, scanTimeoutSeconds } from '../runner-environment.ts';
 import type { RunnerSettings } from '../runner-environment.ts';
+import { containerResources, containerSecurity, literal, temporaryFolder } from './container.ts';
+import type { RunnerResources } from './container.ts';
 import { labelsOf } from './labels.ts';
+import { sharedFolders, toolContainer } from './tool-container.ts';
+import type { ContainedTool } from './tool-container.ts';
 
 /** How the pods of runners are made. */
 export interface RunnerPodSettings {
@@ -20,6 +24,8 @@ export interface RunnerPodSettings {
   /** A Secret of the namespace of which each key becomes a variable; null for none. */
   readonly environmentSecret: string | null;
   readonly resources: RunnerResources;
+  /** Declared tools that come as images: each is a container beside the runner, where a scan is of its type. */
+  readonly tools: readonly ContainedTool[];
   readonly user: number;
   readonly group: number;
   readonly terminationGraceSeconds: number;
@@ -32,12 +38,6 @@ export interface RunnerPodSettings {
   readonly queue: string | null;
 }
 
-/** Kubernetes quantities; null where there is none. */
-export interface RunnerResources {
-  readonly requests: { readonly cpu: string; readonly memory: string; readonly disk: string };
-  readonly limits: { readonly cpu: string | null; readonly memory: string; readonly disk: string };
-}
-
 /** The runner's container, also to whoever reads its end and its log. */
 export const runnerContainer = 'runner';
 
@@ -46,7 +46,7 @@ const queueLabel = 'kueue.x-k8s.io/queue-name';
 /** An autoscaler that only wants fewer nodes waits for a scan to end. */
 const stayAnnotations = { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false', 'karpenter.sh/do-not-disrupt': 'true' };
 /** Where the runner may write. */
-const folders = { work: '/work', results: '/results', temporary: '/tmp' } as const;
+const folders = { work: '/work', results: '/results', temporary: temporaryFolder } as const;
 
 /**
  * The Job of an attempt, fit for the Pod Security Standard `restricted`. It tries once, since retries are the
@@ -74,7 +74,7 @@ export function jobManifest(spec: JobSpec, runner: RunnerSettings, pod: RunnerPo
       activeDeadlineSeconds: runner.deadlineSeconds,
       template: {
         metadata: { labels, annotations: { ...trace, ...stayAnnotations } },
-        spec: podSpec(runner, pod, containerOf(spec, runner, pod, confidential)),
+        spec: podSpec(spec, runner, pod, confidential),
       },
     },
   };
@@ -88,7 +88,9 @@ export function podDeadlineSeconds(jobDeadlineSeconds: number): number {
   return Math.floor((scanTimeoutSeconds(jobDeadlineSeconds) + jobDeadlineSeconds) / 2);
 }
 
-function podSpec(runner: RunnerSettings, pod: RunnerPodSettings, container: V1Container): V1PodSpec {
+function podSpec(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1PodSpec {
+  const tools = pod.tools.filter(({ type }) => spec.scanTypes.includes(type));
+  const mounts = { ...folders, ...(tools.length === 0 ? {} : sharedFolders) };
   return {
     restartPolicy: 'Never',
     activeDeadlineSeconds: podDeadlineSeconds(runner.deadlineSeconds),
@@ -101,8 +103,9 @@ function podSpec(runner: RunnerSettings, pod: RunnerPodSettings, container: V1Co
       runAsGroup: pod.group,
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    containers: [container],
-    volumes: Object.keys(folders).map((name) => ({ name, emptyDir: { sizeLimit: pod.resources.limits.disk } })),
+    ...(tools.length === 0 ? {} : { initContainers: tools.map((tool, index) => toolContainer(tool, index, pod.resources)) }),
+    containers: [containerOf(pod, mounts, variables(spec, runner, pod, tools.length > 0, confidential))],
+    volumes: Object.keys(mounts).map((name) => ({ name, emptyDir: { sizeLimit: pod.resources.limits.disk } })),
     ...withoutNulls({
       serviceAccountName: pod.serviceAccount,
       priorityClassName: pod.priorityClass,
@@ -114,51 +117,42 @@ function podSpec(runner: RunnerSettings, pod: RunnerPodSettings, container: V1Co
   };
 }
 
-function containerOf(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1Container {
-  const { requests, limits } = pod.resources;
+function containerOf(pod: RunnerPodSettings, mounts: Readonly<Record<string, string>>, env: V1EnvVar[]): V1Container {
   return {
     name: runnerContainer,
     image: pod.image,
     ...(pod.imagePullPolicy === null ? {} : { imagePullPolicy: pod.imagePullPolicy }),
     ...(pod.command === null ? {} : { command: pod.command.map(literal) }),
-    env: variables(spec, runner, pod, confidential),
+    env,
     ...(pod.environmentSecret === null ? {} : { envFrom: [{ secretRef: { name: pod.environmentSecret } }] }),
-    resources: {
-      requests: { cpu: requests.cpu, memory: requests.memory, 'ephemeral-storage': requests.disk },
-      limits: { ...withoutNulls({ cpu: limits.cpu }), memory: limits.memory, 'ephemeral-storage': limits.disk },
-    },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    },
+    resources: containerResources(pod.resources),
+    securityContext: containerSecurity,
     // The last words of a runner that failed outlive its log, which a lost node takes along.
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    volumeMounts: Object.entries(folders).map(([name, mountPath]) => ({ name, mountPath })),
+    volumeMounts: Object.entries(mounts).map(([name, mountPath]) => ({ name, mountPath })),
   };
 }
 
 /** What the scan needs stands over what a deployment adds. */
-function variables(spec: JobSpec, runner: RunnerSettings, pod: RunnerPodSettings, confidential: readonly string[]): V1EnvVar[] {
+function variables(
+  spec: JobSpec,
+  runner: RunnerSettings,
+  pod: RunnerPodSettings,
+  hasTools: boolean,
+  confidential: readonly string[],
+): V1EnvVar[] {
   const plain = {
     HOME: folders.temporary,
     ...pod.environment,
     TMPDIR: folders.temporary,
     ...runnerEnvironment(spec, runner, { workDir: folders.work, resultsDir: folders.results }),
+    ...(hasTools ? { SOURCE_DIR: sharedFolders.shared, TOOLS_DIR: sharedFolders.tools } : {}),
   };
   const secret = jobNameOf(spec.scanId, spec.attempt);
   return [
     ...Object.entries(plain).map(([name, value]) => ({ name, value: literal(value) })),
     ...confidential.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: secret, key } } })),
   ];
-}
-
-/**
- * Kubernetes puts the value of another variable for `$(NAME)`: a branch of such a name would read what a Secret holds.
- * https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
- */
-function literal(text: string): string {
-  return text.replaceAll('$', '$$$$');
 }
 
 function withoutNulls<K extends string>(values: Readonly<Record<K, string | null>>): Partial<Record<K, string>> {

@@ -1,0 +1,12 @@
+/** A deployment's own settings of runners and their scanners: whoever starts a runner hands them on as they are. None of them is a secret. */
+export const runnerVariables: readonly string[] = [
+  ...['ORCHESTRATOR_TLS', 'GIT_ALLOWED_PROTOCOLS', 'TOOL_TIMEOUT'],
+  ...['UNPACK_MAX_MEMBERS', 'UNPACK_MAX_BYTES', 'UNPACK_MAX_FILE_BYTES'],
+  ...['UNPACK_MAX_RATIO', 'UNPACK_RATIO_FROM_BYTES', 'UNPACK_MAX_PATH_BYTES'],
+  ...['SCANNERS', 'DECLARED_SCANNERS'],
+  ...['ADVISORY_SOURCE', 'ADVISORY_CACHE_DIR', 'ADVISORY_CACHE_TTL', 'ADVISORY_TIMEOUT'],
+  ...['LICENSE_POLICY_ALLOW', 'LICENSE_POLICY_DENY'],
+  ...['SEMGREP_CONFIG', 'SEMGREP_JOBS', 'SEMGREP_MEMORY_MB', 'SEMGREP_RULE_TIMEOUT'],
+  ...['GITLEAKS_CONFIG', 'GITLEAKS_MEMORY_MB'],
+  ...['SCANCODE_FILE_TIMEOUT', 'SCANCODE_MEMORY_MB', 'SCANCODE_PROCESSES'],
+];
