@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { ConfigError } from '@cloudscan/config';
 import test from 'ava';
 import { loadConfig } from './config.ts';
@@ -39,4 +40,15 @@ test('names every variable that is wrong at once', (t) => {
   };
   const error = t.throws(() => loadConfig(env), { instanceOf: ConfigError });
   for (const name of Object.keys(env)) t.true(error.message.includes(name), name);
+});
+
+test('the keys that verify attestations are public ones, one after the other', (t) => {
+  t.deepEqual(loadConfig({}).policy.attestationKeys, []);
+  const pems = [1, 2].map(() => generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }) as string);
+  t.deepEqual(loadConfig({ ATTESTATION_PUBLIC_KEYS: pems.join('') }).policy.attestationKeys, pems);
+  const secret = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  t.throws(() => loadConfig({ ATTESTATION_PUBLIC_KEYS: secret }), {
+    instanceOf: ConfigError,
+    message: /^ATTESTATION_PUBLIC_KEYS holds no public key in PEM; set it to/,
+  });
 });

@@ -1,3 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { ConfigError } from '@cloudscan/config';
 import test from 'ava';
 import { loadConfig } from './config.ts';
@@ -32,4 +37,24 @@ test('what is wrong is named, all at once', (t) => {
   const error = t.throws(() => loadConfig({ IMAGE_PULL_GRACE_SECONDS: 'soon', SWEEP_END_GRACE_SECONDS: '0' }), { instanceOf: ConfigError });
   t.regex(error.message, /IMAGE_PULL_GRACE_SECONDS is "soon"/);
   t.regex(error.message, /SWEEP_END_GRACE_SECONDS is "0"/);
+});
+
+test('the key of attestations is one of Ed25519, given itself or by a file, and shown to nobody', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cloudscan-key-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'key.pem');
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  writeFileSync(file, pem);
+  t.is(loadConfig({}).attestationKey, null);
+  const given = loadConfig({ ATTESTATION_KEY: pem });
+  t.is(given.attestationKey!.id, loadConfig({ ATTESTATION_KEY: '', ATTESTATION_KEY_FILE: file }).attestationKey!.id);
+  const secret = pem.split('\n')[1]!;
+  t.false(JSON.stringify(given).includes(secret) || inspect(given, { depth: 9 }).includes(secret));
+  const refused = (env: Record<string, string>, message: RegExp): void => {
+    const error = t.throws(() => loadConfig(env), { instanceOf: ConfigError, message });
+    t.false(error.message.includes(secret));
+  };
+  refused({ ATTESTATION_KEY: pem, ATTESTATION_KEY_FILE: file }, /^ATTESTATION_KEY_FILE is set beside ATTESTATION_KEY/);
+  refused({ ATTESTATION_KEY_FILE: join(folder, 'none') }, /^ATTESTATION_KEY_FILE names a file that cannot be read \(ENOENT\)/);
+  refused({ ATTESTATION_KEY: pem.slice(0, 60) }, /^ATTESTATION_KEY is no private key in PEM; set it to an Ed25519 private key/);
 });

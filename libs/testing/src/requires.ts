@@ -14,6 +14,7 @@ export type TestService =
   | 'kubectl'
   | 'kubernetes-validate'
   | 'minio'
+  | 'openssl'
   | 'ps'
   | 'psql'
   | 'redis'
