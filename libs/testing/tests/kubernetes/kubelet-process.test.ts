@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { FakeClock } from '../../src/clock.ts';
@@ -95,6 +96,23 @@ test('waits for a Secret that is not there yet', async (t) => {
   clock.advance(10_000);
   await pods.inPhase(name, 'Succeeded');
   t.is(await pods.log(name), 'now\n');
+});
+
+test('starts sidecars before the containers, starts them again when they end, and ends them after', async (t) => {
+  const volumes = [{ name: 'shared', emptyDir: {} }];
+  const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
+  const within = (command: string) => ({ image: 'shell', command: ['sh', '-c', `cd "$0" && ${command}`, '/shared'], volumeMounts });
+  const sidecar =
+    'if [ -e first ]; then echo again >>log; trap "echo told >>log; exit 9" TERM; while :; do sleep 0.1; done; fi; echo >first';
+  const { pod, log } = await run(within('until [ -e log ]; do sleep 0.1; done; cat log; pwd'), {
+    volumes,
+    initContainers: [{ name: 'side', restartPolicy: 'Always', ...within(sidecar) }],
+  });
+  t.is(pod.status!.phase, 'Succeeded');
+  const [said, folder] = log.split('\n');
+  t.is(said, 'again');
+  t.is(readFileSync(join(folder!, 'log'), 'utf8'), 'again\ntold\n');
+  t.is(pod.status!.initContainerStatuses![0]!.state.terminated!.exitCode, 9);
 });
 
 test('gives a pod folders for its volumes, which end with it', async (t) => {

@@ -37,11 +37,18 @@ export interface Container {
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
+  /** `Always` makes a sidecar of an init container. */
+  readonly restartPolicy?: string;
   readonly workingDir?: string;
   readonly env?: readonly EnvVar[];
   readonly envFrom?: readonly EnvFromSource[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
   readonly resources?: { readonly limits?: Readonly<Record<string, string>>; readonly requests?: Readonly<Record<string, string>> };
+}
+
+/** Of an init container: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ */
+export function isSidecar({ restartPolicy }: Container): boolean {
+  return restartPolicy === 'Always';
 }
 
 export interface KeySelector {
@@ -130,6 +137,7 @@ export interface PodStatus {
   readonly reason?: string;
   readonly message?: string;
   readonly conditions?: readonly PodCondition[];
+  readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly hostIP?: string;
   readonly hostIPs?: readonly { readonly ip: string }[];

@@ -40,6 +40,26 @@ for (const [what, a, b, phase] of [
   });
 }
 
+for (const [what, sidecar, container, phase] of [
+  ['while a sidecar runs and its containers wait', running, null, 'Pending'],
+  ['while a sidecar waits to be started again', waiting, running, 'Running'],
+  ['while a sidecar still runs', running, ended(0), 'Running'],
+  ['however its sidecar ended', ended(137), ended(0), 'Succeeded'],
+  ['when its container failed, however well its sidecar ended', ended(0), ended(2), 'Failed'],
+] as const) {
+  test(`a pod with a sidecar is ${phase} ${what}`, (t) => {
+    const pod = aPod();
+    const [a, b] = pod.spec.containers;
+    const spec = { ...pod.spec, initContainers: [{ ...a!, restartPolicy: 'Always' }], containers: [b!] };
+    const status = statusOf(sidecar, container, null, { ...pod, spec });
+    t.is(status.phase, phase);
+    t.deepEqual(
+      status.initContainerStatuses?.map(({ name }) => name),
+      ['a'],
+    );
+  });
+}
+
 const eviction: PodTermination = { reason: 'Evicted', message: 'low on memory', isDisruption: true };
 
 test('says why the node ends it only once nothing runs any more', (t) => {

@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from './kubernetes-types.ts';
+import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from './kubernetes-types.ts';
 
 /** Why the kubelet ends a pod of its own accord. */
 export interface PodTermination {
@@ -21,19 +21,23 @@ const hostIP = '127.0.0.1';
 
 /**
  * The status that a kubelet reports, following generateAPIPodStatus and getPhase of Kubernetes 1.35 for pods whose
- * restartPolicy is Never.
+ * restartPolicy is Never and whose init containers are sidecars.
  */
 export function podStatus(pod: Pod, observed: PodObservation, now: Date): PodStatus {
-  const containerStatuses = pod.spec.containers.map(({ name, image }) =>
-    containerStatus(pod, name, image, observed.states.get(name) ?? { waiting: { reason: 'ContainerCreating' } }),
-  );
-  const phase = podPhase(containerStatuses, observed);
+  const { initContainers = [], containers } = pod.spec;
+  const ordinaryWait = initContainers.length === 0 ? 'ContainerCreating' : 'PodInitializing';
+  const statusesOf = (some: readonly Container[]): ContainerStatus[] =>
+    some.map(({ name, image }) => containerStatus(pod, name, image, observed.states.get(name) ?? { waiting: { reason: ordinaryWait } }));
+  const containerStatuses = statusesOf(containers);
+  const initContainerStatuses = statusesOf(initContainers);
+  const phase = podPhase(containerStatuses, initContainerStatuses, observed);
   const hasEnded = phase === 'Succeeded' || phase === 'Failed';
   const wasStarted = containerStatuses.some(({ containerID }) => containerID !== undefined);
   return {
     phase,
     ...(phase === 'Failed' && observed.termination !== null && whyOf(observed.termination)),
     conditions: podConditions(pod, { phase, hasEnded, wasStarted, containerStatuses }, observed, now),
+    ...(initContainers.length > 0 && { initContainerStatuses }),
     containerStatuses,
     hostIP,
     ...(wasStarted && { podIP: hostIP, podIPs: [{ ip: hostIP }] }),
@@ -42,9 +46,14 @@ export function podStatus(pod: Pod, observed: PodObservation, now: Date): PodSta
   };
 }
 
-function podPhase(statuses: readonly ContainerStatus[], { termination }: PodObservation): PodStatus['phase'] {
+/** A pod with sidecars has ended when they have too; how they ended does not count. */
+function podPhase(
+  statuses: readonly ContainerStatus[],
+  sidecars: readonly ContainerStatus[],
+  { termination }: PodObservation,
+): PodStatus['phase'] {
   if (statuses.some(({ state }) => state.waiting !== undefined)) return 'Pending';
-  if (statuses.some(({ state }) => state.running !== undefined)) return 'Running';
+  if ([...statuses, ...sidecars].some(({ state }) => state.running !== undefined)) return 'Running';
   const allSucceeded = statuses.every(({ state }) => state.terminated?.exitCode === 0);
   return allSucceeded && termination === null ? 'Succeeded' : 'Failed';
 }

@@ -1,6 +1,7 @@
 import type { TimerClock } from '../../clock.ts';
 import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerEnd, ContainerLog, ContainerRuntime, RunningContainer } from './container-runtime.ts';
+import { isSidecar } from './kubernetes-types.ts';
 import type { Container, ContainerState, Pod, PodStatus } from './kubernetes-types.ts';
 import { neverStarted, podStatus, timestamp } from './pod-status.ts';
 import type { PodTermination } from './pod-status.ts';
@@ -29,6 +30,8 @@ export class PodWorker {
   readonly #states = new Map<string, ContainerState>();
   readonly #containers = new Map<string, RunningContainer>();
   readonly #ending = new AbortController();
+  /** All but sidecars have ended. */
+  readonly #isOver = new AbortController();
   #pod: Pod;
   #graceMs: number;
   #termination: PodTermination | null = null;
@@ -55,12 +58,12 @@ export class PodWorker {
     const wasStarted = containerStatuses.some(({ state }) => state.waiting === undefined);
     this.#termination = isOver ? null : refusalOf(this.#pod);
     if (isOver || wasStarted || this.#termination !== null) {
-      for (const { name } of this.#pod.spec.containers) this.#states.set(name, neverStarted);
+      for (const { name } of this.#all) this.#states.set(name, neverStarted);
       if (!isOver) this.#report();
     } else {
       this.#report();
       this.#armDeadline();
-      this.#work = Promise.all(this.#pod.spec.containers.map((container) => this.#run(container)));
+      this.#work = this.#runAll();
     }
     this.update(this.#pod);
   }
@@ -99,16 +102,49 @@ export class PodWorker {
     return this.#states.get(container) ?? null;
   }
 
-  get #hasEnded(): boolean {
-    return this.#pod.spec.containers.every(({ name }) => this.#states.get(name)?.terminated !== undefined);
+  get #all(): readonly Container[] {
+    return [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers];
   }
 
-  async #run(container: Container): Promise<void> {
+  get #hasEnded(): boolean {
+    return this.#all.every(({ name }) => this.#states.get(name)?.terminated !== undefined);
+  }
+
+  /** Sidecars start one after the other and before the containers, and end after these. */
+  async #runAll(): Promise<void> {
+    const sidecars: Promise<void>[] = [];
+    for (const sidecar of this.#pod.spec.initContainers ?? []) {
+      const started = Promise.withResolvers<void>();
+      sidecars.push(this.#runSidecar(sidecar, started.resolve).finally(started.resolve));
+      await started.promise;
+    }
+    await Promise.all(this.#pod.spec.containers.map((container) => this.#run(container)));
+    this.#isOver.abort();
+    for (const { name } of this.#pod.spec.initContainers ?? []) this.#containers.get(name)?.kill(this.#graceMs);
+    await Promise.all(sidecars);
+  }
+
+  /** One that ends before its pod does is started again: at once, and then after ever longer waits. */
+  async #runSidecar(container: Container, onStart: () => void): Promise<void> {
+    const over = AbortSignal.any([this.#isOver.signal, this.#ending.signal]);
+    for (let starts = 0; !over.aborted; starts += 1) {
+      if (starts > 1) {
+        this.#become(container, { waiting: { reason: 'CrashLoopBackOff' } });
+        await pause(this.#context.clock, Math.min(retryMs * 2 ** (starts - 2), longestRetryMs), over);
+        if (over.aborted) break;
+      }
+      await this.#run(container, onStart);
+    }
+    if (this.#states.get(container.name)?.terminated === undefined) this.#become(container, neverStarted);
+  }
+
+  async #run(container: Container, onStart: () => void = () => undefined): Promise<void> {
     const running = await this.#start(container);
     if (running === null) return;
+    onStart();
     const startedAt = timestamp(this.#context.clock.now());
     this.#containers.set(container.name, running);
-    if (this.#ending.signal.aborted) running.kill(this.#graceMs);
+    if (this.#ending.signal.aborted || this.#isOver.signal.aborted) running.kill(this.#graceMs);
     this.#become(container, { running: { startedAt } });
     const end = await running.ended;
     if (end.termination !== undefined) this.terminate(end.termination, 0);
@@ -208,7 +244,7 @@ export class PodWorker {
 
 /** Runners need neither, and a pod that is run without what it asks for would mislead. */
 function refusalOf({ spec }: Pod): PodTermination | null {
-  const isRunnable = (spec.initContainers ?? []).length === 0 && spec.restartPolicy === 'Never';
-  const message = 'this double of a kubelet runs no init containers, and only pods whose restartPolicy is Never';
+  const isRunnable = (spec.initContainers ?? []).every(isSidecar) && spec.restartPolicy === 'Never';
+  const message = 'this double of a kubelet runs no init containers but sidecars, and only pods whose restartPolicy is Never';
   return isRunnable ? null : { reason: 'UnexpectedAdmissionError', message, isDisruption: false };
 }

@@ -5,10 +5,11 @@ import { ContainerRefusal } from './container-runtime.ts';
 import type { ContainerEnd, ContainerLog, ContainerRuntime, RunningContainer } from './container-runtime.ts';
 import { Kubelet } from './kubelet.ts';
 import type { KubeletOptions } from './kubelet.ts';
+import { isSidecar } from './kubernetes-types.ts';
 import type { Container, Pod } from './kubernetes-types.ts';
 import { pause } from './pause.ts';
 
-/** What becomes of the containers of one pod. */
+/** What becomes of the containers of one pod; its sidecars run until they are ended. */
 export interface PodScript {
   /** Milliseconds until it runs; 0 by default. */
   readonly startAfterMs?: number;
@@ -53,8 +54,8 @@ class ScriptedRuntime implements ContainerRuntime {
     this.#clock = clock;
   }
 
-  async start(pod: Pod, _container: Container, signal: AbortSignal): Promise<RunningContainer> {
-    const script = this.#script(pod);
+  async start(pod: Pod, container: Container, signal: AbortSignal): Promise<RunningContainer> {
+    const script = isSidecar(container) ? { run: untilKilled } : this.#script(pod);
     if (script.startAfterMs !== undefined && script.startAfterMs > 0) await pause(this.#clock, script.startAfterMs, signal);
     signal.throwIfAborted();
     if (script.refusal !== undefined) throw new ContainerRefusal(script.refusal.reason, script.refusal.message);
@@ -62,6 +63,10 @@ class ScriptedRuntime implements ContainerRuntime {
   }
 
   async forget(): Promise<void> {}
+}
+
+function untilKilled(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Exit codes of a process that a signal ended: 128 and the signal's number. */
