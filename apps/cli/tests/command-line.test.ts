@@ -29,7 +29,7 @@ function cloudscan(...args: readonly string[]): Promise<Outcome> {
 test('every command has a help text with an example', async (t) => {
   const { stdout, code } = await cloudscan('--help');
   t.is(code, 0);
-  for (const command of ['scan', 'list', 'get', 'watch', 'findings', 'artifacts', 'cancel', 'delete']) {
+  for (const command of ['scan', 'list', 'get', 'watch', 'findings', 'artifacts', 'verify', 'cancel', 'delete']) {
     t.regex(stdout, new RegExp(`^ {2}${command} `, 'm'));
     t.regex((await cloudscan(command, '--help')).stdout, /Example/, command);
   }
@@ -44,6 +44,11 @@ const misuses: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an unknown option', ['list', '--colour'], /unknown option '--colour'/],
   ['an unknown command', ['scam', '.'], /unknown command 'scam'.*scan/s],
   ['a missing argument', ['get'], /missing required argument 'scan-id'/],
+  [
+    'a file without what it is compared with',
+    ['verify', 'attestation.json'],
+    /give the id of a scan, or with a file both --sarif and --key/,
+  ],
   ['a malformed server', ['--server', 'a:b:c', 'list'], /--server is "a:b:c"; give host:port/],
 ];
 

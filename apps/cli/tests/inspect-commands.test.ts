@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import test from 'ava';
-import { testFile } from '@cloudscan/testing';
+import { eventually, testFile } from '@cloudscan/testing';
 import { request } from 'undici';
 import { Workplace } from './fixtures/cloudscan.ts';
 import { harmless, vulnerableApp } from './fixtures/sources.ts';
@@ -21,6 +22,7 @@ test.serial.before('the stack, and a scan', async (t) => {
   await place.startStack();
   const { stdout } = await place.run('scan', place.source('app', vulnerableApp), '--project', 'shop', '--format', 'json');
   scanId = (JSON.parse(stdout) as { scan: { id: string } }).scan.id;
+  await eventually(async () => (await place.run('verify', scanId)).code === 0, { timeoutMs: 30_000, what: 'the attestation' });
 });
 
 test('list shows the scans, newest first, by project and state', async (t) => {
@@ -92,8 +94,9 @@ test('artifacts lists the files of a scan, and gives URLs that download them', a
   const { stdout } = await place.run('artifacts', scanId);
   t.regex(stdout, /source_code +\d+ +source\.tar\.gz/);
   t.regex(stdout, /scan_results +\d+ /);
+  t.regex(stdout, /report +\d+ +attestation\.dsse\.json/);
   const artifacts = await json<{ type: string; size_bytes: number; sha256: string; download_url: string }[]>('artifacts', scanId, '--url');
-  t.deepEqual(artifacts.map(({ type }) => type).toSorted(), ['scan_results', 'source_code']);
+  t.deepEqual(artifacts.map(({ type }) => type).toSorted(), ['report', 'scan_results', 'source_code']);
   for (const { download_url, size_bytes, sha256 } of artifacts) {
     const response = await request(download_url);
     const bytes = Buffer.from(await response.body.arrayBuffer());
@@ -101,6 +104,32 @@ test('artifacts lists the files of a scan, and gives URLs that download them', a
     t.is(bytes.length, size_bytes);
     t.is(createHash('sha256').update(bytes).digest('hex'), sha256);
   }
+});
+
+test('verify says what the attestation says, once it is found to be true', async (t) => {
+  const { code, stdout } = await place.run('verify', scanId.toUpperCase());
+  t.is(code, 0);
+  t.regex(stdout, /^verified: /);
+  t.regex(stdout, new RegExp(`^scan +${scanId} of project `, 'm'));
+  t.regex(stdout, /^source +source\.tar\.gz sha256:[0-9a-f]{64}$/m);
+  t.regex(stdout, /^results +results\.sarif sha256:[0-9a-f]{64}$/m);
+  t.regex(stdout, /^findings +5: 0 critical, 3 high, 1 medium, 0 low, 1 info$/m);
+  t.regex(stdout, /cloudscan-sca +\S+ .*succeeded +1/);
+  const { verified, key_from, statement } = await json<{ verified: boolean; key_from: string; statement: { predicate: { scan: object } } }>(
+    'verify',
+    scanId,
+  );
+  t.is(verified, true);
+  t.is(key_from, 'the server');
+  t.like(statement.predicate.scan, { id: scanId, attempt: 1 });
+});
+
+test('verify answers other results with 4 and one sentence', async (t) => {
+  const source = place.source('other', harmless);
+  const { code, stdout, stderr } = await place.run('verify', scanId, '--sarif', join(source, Object.keys(harmless)[0]!));
+  t.is(code, 4);
+  t.is(stdout, '');
+  t.regex(stderr, /^not verified: the results are not those attested: their SHA-256 is [0-9a-f]{64}\n$/);
 });
 
 const ofOneScan = ['get', 'watch', 'findings', 'artifacts', 'cancel', 'delete'] as const;
