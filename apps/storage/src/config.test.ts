@@ -3,6 +3,8 @@ import test from 'ava';
 import { loadConfig } from './config.ts';
 
 const s3 = { STORAGE_BACKEND: 's3', S3_BUCKET: 'artifacts' };
+const gcs = { STORAGE_BACKEND: 'gcs', GCS_BUCKET: 'artifacts' };
+const azure = { STORAGE_BACKEND: 'azure', AZURE_STORAGE_ACCOUNT: 'acme', AZURE_STORAGE_CONTAINER: 'artifacts' };
 const minimal = { STORAGE_DATA_DIR: '/data', STORAGE_SIGNING_KEY: 'x'.repeat(32) };
 
 test('needs a data folder and a signing key, and has defaults for the rest', (t) => {
@@ -17,9 +19,16 @@ test('needs a data folder and a signing key, and has defaults for the rest', (t)
   t.deepEqual(config.collector, { intervalMs: 600_000, graceMs: 3_600_000 });
 });
 
-test('never prints the signing key, nor that of S3', (t) => {
+test('never prints the signing key, nor that of a cloud', (t) => {
   t.false(JSON.stringify(loadConfig(minimal)).includes('xxx'));
-  t.false(JSON.stringify(loadConfig({ ...s3, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'yyy' })).includes('yyy'));
+  const key = JSON.stringify({ client_email: 'a@b', private_key: 'yyy' });
+  for (const env of [
+    { ...s3, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'yyy' },
+    { ...gcs, GCS_CREDENTIALS: key },
+    { ...azure, AZURE_STORAGE_KEY: 'yyy' },
+  ]) {
+    t.false(JSON.stringify(loadConfig(env)).includes('yyy'));
+  }
 });
 
 test('with S3 needs a bucket, and neither a folder nor a signing key', (t) => {
@@ -28,6 +37,28 @@ test('with S3 needs a bucket, and neither a folder nor a signing key', (t) => {
   t.like(minio, { endpoint: 'http://minio:9000', publicEndpoint: 'http://minio:9000', forcePathStyle: true });
   const behind = loadConfig({ ...s3, S3_ENDPOINT: 'http://minio:9000', S3_PUBLIC_ENDPOINT: 'https://files.example' }).backend;
   t.like(behind, { endpoint: 'http://minio:9000', publicEndpoint: 'https://files.example' });
+});
+
+test('with GCS or Azure needs a place, and takes the identity of the platform where no key is given', (t) => {
+  const none = { endpoint: null, publicEndpoint: null };
+  t.like(loadConfig(gcs).backend, { kind: 'gcs', bucket: 'artifacts', projectId: null, credentials: null, ...none });
+  const key = JSON.stringify({ type: 'service_account', client_email: 'storage@acme.example', private_key: 'PEM' });
+  const keyed = loadConfig({ ...gcs, GCS_CREDENTIALS: key, GCS_PROJECT_ID: 'acme', GCS_ENDPOINT: 'http://gcs:4443' }).backend;
+  t.like(keyed, { projectId: 'acme', endpoint: 'http://gcs:4443', publicEndpoint: 'http://gcs:4443' });
+  t.is((keyed as { credentials: { clientEmail: string } }).credentials.clientEmail, 'storage@acme.example');
+  t.like(loadConfig(azure).backend, { kind: 'azure', container: 'artifacts', accountName: 'acme', accountKey: null, ...none });
+  const behind = {
+    AZURE_STORAGE_KEY: 'key',
+    AZURE_STORAGE_ENDPOINT: 'http://blob:10000/acme',
+    AZURE_STORAGE_PUBLIC_ENDPOINT: 'https://files.example/acme',
+  };
+  t.like(loadConfig({ ...azure, ...behind }).backend, { endpoint: 'http://blob:10000/acme', publicEndpoint: 'https://files.example/acme' });
+});
+
+test('speaks TLS where it is given a certificate', (t) => {
+  const files = { STORAGE_TLS_CERT_FILE: '/tls.crt', STORAGE_TLS_KEY_FILE: '/tls.key' };
+  t.deepEqual(loadConfig({ ...minimal, ...files }).tls, { certFile: '/tls.crt', keyFile: '/tls.key', clientCaFile: null });
+  t.is(loadConfig({ ...minimal, ...files, STORAGE_TLS_CLIENT_CA_FILE: '/ca.crt' }).tls?.clientCaFile, '/ca.crt');
 });
 
 const wrong: readonly (readonly [variable: string, env: Record<string, string>])[] = [
@@ -40,6 +71,18 @@ const wrong: readonly (readonly [variable: string, env: Record<string, string>])
   ['S3_SECRET_ACCESS_KEY', { ...s3, S3_ACCESS_KEY_ID: 'id' }],
   ['S3_ACCESS_KEY_ID', { ...s3, S3_SECRET_ACCESS_KEY: 'secret' }],
   ['S3_SERVER_SIDE_ENCRYPTION', { ...s3, S3_SERVER_SIDE_ENCRYPTION: 'yes' }],
+  ['GCS_BUCKET', { STORAGE_BACKEND: 'gcs' }],
+  ['GCS_CREDENTIALS', { ...gcs, GCS_CREDENTIALS: '/key.json' }],
+  ['GCS_CREDENTIALS', { ...gcs, GCS_CREDENTIALS: '{"client_email":"a@b"}' }],
+  ['GCS_PUBLIC_ENDPOINT', { ...gcs, GCS_PUBLIC_ENDPOINT: 'files.example' }],
+  ['AZURE_STORAGE_ACCOUNT', { ...azure, AZURE_STORAGE_ACCOUNT: '' }],
+  ['AZURE_STORAGE_CONTAINER', { ...azure, AZURE_STORAGE_CONTAINER: '' }],
+  ['AZURE_STORAGE_ENDPOINT', { ...azure, AZURE_STORAGE_ENDPOINT: 'blob' }],
+  ['STORAGE_QUOTA_BYTES', { STORAGE_QUOTA_BYTES: '1TB' }],
+  ['STORAGE_QUOTA_ARTIFACTS', { STORAGE_QUOTA_ARTIFACTS: '0' }],
+  ['STORAGE_URL_SECONDS', { STORAGE_URL_SECONDS: '0' }],
+  ['STORAGE_TLS_KEY_FILE', { STORAGE_TLS_CERT_FILE: '/tls.crt' }],
+  ['STORAGE_TLS_CERT_FILE', { STORAGE_TLS_CLIENT_CA_FILE: '/ca.crt' }],
   ['STORAGE_GRPC_PORT', { STORAGE_GRPC_PORT: 'x' }],
   ['STORAGE_HTTP_PORT', { STORAGE_HTTP_PORT: '70000' }],
   ['STORAGE_PUBLIC_URL', { STORAGE_PUBLIC_URL: 'files.example' }],

@@ -133,7 +133,7 @@ test('takes no artifact away where none has its object', async (t) => {
   t.is(code, 3);
   t.true(report.isForeignStore);
   t.like(report.differences.artifactsWithoutObject, { count: 2, mended: 0 });
-  t.is((await getArtifact(service.rpc, ids[0]!)).artifact!.id, ids[0]);
+  t.is((await getArtifact(service.rpc, ids[0]!)).artifact!.id, ids[0]!);
 });
 
 test('goes through more artifacts than it looks at side by side', async (t) => {

@@ -24,6 +24,8 @@ export const valueSets: Readonly<Record<string, readonly string[]>> = {
   ),
   full: ['--values', join(import.meta.dirname, '..', 'values-full.yaml')],
   s3: ['--values', join(import.meta.dirname, '..', 'values-s3.yaml')],
+  gcs: ['--values', join(import.meta.dirname, '..', 'values-gcs.yaml')],
+  azure: ['--values', join(import.meta.dirname, '..', 'values-azure.yaml')],
   minio: ['--values', join(import.meta.dirname, '..', 'values-minio.yaml')],
 };
 

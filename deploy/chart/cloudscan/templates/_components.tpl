@@ -5,7 +5,7 @@ NetworkPolicies, disruption budgets and autoscalers come from this table. A new 
 
   serves    port numbers by name
   calls     ports by the component that serves them
-  backends  database, redis, objectStore, kubernetes: what it reaches outside of this table
+  backends  database, redis, objectStore, identity, kubernetes: what it reaches outside of this table
 */}}
 {{- define "cloudscan.components" -}}
 api-grpc:
@@ -32,7 +32,7 @@ storage:
   {{- else }}
   serves: { grpc: 8082 }
   calls: {}
-  backends: [database, objectStore]
+  backends: [database, objectStore{{ if and (eq .Values.storage.backend "gcs") (include "cloudscan.storageHasIdentity" .) }}, identity{{ end }}]
   {{- end }}
 {{- end }}
 

@@ -39,14 +39,19 @@
 {{- end }}
 
 {{- define "cloudscan.environment.dispatcher" }}
-{{- include "cloudscan.environment.sweeper" . }}
+{{- include "cloudscan.environment.runs" . }}
 {{- include "cloudscan.environment.runnerTokens" . }}
 {{- end }}
 
 {{- define "cloudscan.environment.sweeper" }}
+{{- include "cloudscan.environment.runs" . }}
+{{- include "cloudscan.environment.storageTls" . }}
+{{- end }}
+
+{{- define "cloudscan.environment.runs" }}
 {{- include "cloudscan.environment.database" (dict "root" . "login" "orchestrator") }}
 {{- include "cloudscan.environment.redis" . }}
-{{- include "cloudscan.environment.storageClient" . }}
+{{- include "cloudscan.environment.storageEndpoint" . }}
 {{- include "cloudscan.environment.admission" . }}
 {{- include "cloudscan.environment.jobs" . }}
 {{- end }}
@@ -55,7 +60,16 @@
 - { name: STORAGE_BACKEND, value: {{ .Values.storage.backend }} }
 - { name: STORAGE_GRPC_HOST, value: 0.0.0.0 }
 - { name: STORAGE_GRPC_PORT, value: "8082" }
+{{- if .Values.storage.tls.existingSecret }}
+- { name: STORAGE_TLS_CERT_FILE, value: {{ include "cloudscan.storageTlsFolder" . }}/tls.crt }
+- { name: STORAGE_TLS_KEY_FILE, value: {{ include "cloudscan.storageTlsFolder" . }}/tls.key }
+{{- end }}
 {{- include (printf "cloudscan.environment.storage.%s" .Values.storage.backend) . }}
+{{- with .Values.storage.quota }}
+- { name: STORAGE_QUOTA_BYTES, value: {{ .bytes | int64 | quote }} }
+- { name: STORAGE_QUOTA_ARTIFACTS, value: {{ .artifacts | int64 | quote }} }
+- { name: STORAGE_MAX_UPLOAD_BYTES, value: {{ .uploadBytes | int64 | quote }} }
+{{- end }}
 - { name: RETENTION_DAYS, value: {{ .Values.retentionDays | int64 | quote }} }
 {{- include "cloudscan.environment.unguarded" . }}
 {{- include "cloudscan.environment.database" (dict "root" . "login" "storage") }}
@@ -84,6 +98,39 @@
 - name: S3_SECRET_ACCESS_KEY
   valueFrom:
     secretKeyRef: { name: {{ . }}, key: secret-access-key }
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.storage.gcs" }}
+{{- with .Values.storage.gcs }}
+- { name: GCS_BUCKET, value: {{ required "storage.gcs.bucket is not set" .bucket | quote }} }
+{{- range $variable, $value := dict "GCS_PROJECT_ID" .projectId "GCS_ENDPOINT" .endpoint "GCS_PUBLIC_ENDPOINT" .publicEndpoint }}
+{{- with $value }}
+- { name: {{ $variable }}, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+{{- with .existingSecret }}
+- name: GCS_CREDENTIALS
+  valueFrom:
+    secretKeyRef: { name: {{ . }}, key: key.json }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.storage.azure" }}
+{{- with .Values.storage.azure }}
+- { name: AZURE_STORAGE_ACCOUNT, value: {{ required "storage.azure.account is not set" .account | quote }} }
+- { name: AZURE_STORAGE_CONTAINER, value: {{ .container | quote }} }
+{{- range $variable, $value := dict "AZURE_STORAGE_ENDPOINT" .endpoint "AZURE_STORAGE_PUBLIC_ENDPOINT" .publicEndpoint }}
+{{- with $value }}
+- { name: {{ $variable }}, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+{{- with .existingSecret }}
+- name: AZURE_STORAGE_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ . }}, key: account-key }
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -153,6 +200,18 @@
 {{- end }}
 
 {{- define "cloudscan.environment.storageClient" }}
+{{- include "cloudscan.environment.storageEndpoint" . }}
+{{- include "cloudscan.environment.storageTls" . }}
+{{- end }}
+
+{{- define "cloudscan.environment.storageTls" }}
+{{- if .Values.storage.tls.existingSecret }}
+- { name: STORAGE_SERVICE_TLS, value: "true" }
+- { name: STORAGE_SERVICE_CA_FILE, value: {{ include "cloudscan.storageTlsFolder" . }}/ca.crt }
+{{- end }}
+{{- end }}
+
+{{- define "cloudscan.environment.storageEndpoint" }}
 - { name: STORAGE_SERVICE_ENDPOINT, value: {{ printf "%s-storage.%s.svc:8082" (include "cloudscan.fullname" .) .Release.Namespace | quote }} }
 {{- end }}
 

@@ -96,8 +96,16 @@ http://{{ include "cloudscan.fullname" . }}-minio.{{ .Release.Namespace }}.svc:9
 {{- if eq .Values.storage.backend "filesystem" -}}
 {{ include "cloudscan.storageUrl" . }}
 {{- else -}}
-{{ .Values.storage.s3.publicEndpoint | default (include "cloudscan.s3Endpoint" .) | default (printf "the bucket %s" .Values.storage.s3.bucket) }}
+{{- $store := index .Values.storage .Values.storage.backend -}}
+{{- $endpoint := eq .Values.storage.backend "s3" | ternary (include "cloudscan.s3Endpoint" .) $store.endpoint -}}
+{{ $store.publicEndpoint | default $endpoint | default (printf "the bucket %s" ($store.bucket | default $store.container)) }}
 {{- end -}}
+{{- end }}
+
+{{/* Whether the cloud knows the storage service by its ServiceAccount rather than by a key. */}}
+{{- define "cloudscan.storageHasIdentity" -}}
+{{- $store := index .Values.storage .Values.storage.backend | default dict -}}
+{{- if and (ne .Values.storage.backend "filesystem") (not $store.existingSecret) }}true{{ end -}}
 {{- end }}
 
 {{/* How clients and runners reach the edge of the storage service. */}}
@@ -107,4 +115,8 @@ http://{{ include "cloudscan.fullname" . }}-minio.{{ .Release.Namespace }}.svc:9
 
 {{- define "cloudscan.caFolder" -}}
 /etc/cloudscan/ca
+{{- end }}
+
+{{- define "cloudscan.storageTlsFolder" -}}
+/etc/cloudscan/storage-tls
 {{- end }}

@@ -9,9 +9,14 @@ every process does.
 {{- $spec := index (fromYaml (include "cloudscan.components" $root)) .name }}
 {{- $values := index $root.Values.components .name }}
 {{- $callsKubernetes := has "kubernetes" $spec.backends -}}
+{{- $isStorage := eq .name "storage" -}}
+{{- $storageTls := and (or $isStorage (hasKey $spec.calls "storage")) $root.Values.storage.tls.existingSecret -}}
 metadata:
   labels:
     {{- include "cloudscan.labels" . | nindent 4 }}
+    {{- if and $isStorage (eq $root.Values.storage.backend "azure") (include "cloudscan.storageHasIdentity" $root) }}
+    azure.workload.identity/use: "true"
+    {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ .name }}
     {{- if $root.Values.metrics.scrapeAnnotations }}
@@ -53,16 +58,28 @@ spec:
         {{- toYaml $values.resources | nindent 8 }}
       volumeMounts:
         - { name: tmp, mountPath: /tmp }
-        {{- if and (eq .name "storage") (eq $root.Values.storage.backend "filesystem") }}
+        {{- if and $isStorage (eq $root.Values.storage.backend "filesystem") }}
         - { name: data, mountPath: /var/lib/cloudscan }
         {{- end }}
         {{- if $root.Values.trustedCa.existingSecret }}
         - { name: ca, mountPath: {{ include "cloudscan.caFolder" $root }}, readOnly: true }
         {{- end }}
+        {{- if $storageTls }}
+        - { name: storage-tls, mountPath: {{ include "cloudscan.storageTlsFolder" $root }}, readOnly: true }
+        {{- end }}
   volumes:
     - name: tmp
       emptyDir: { sizeLimit: 64Mi }
-    {{- if and (eq .name "storage") (eq $root.Values.storage.backend "filesystem") }}
+    {{- with $storageTls }}
+    - name: storage-tls
+      secret:
+        secretName: {{ . }}
+        items:
+          {{- range $isStorage | ternary (list "tls.crt" "tls.key") (list "ca.crt") }}
+          - { key: {{ . }}, path: {{ . }} }
+          {{- end }}
+    {{- end }}
+    {{- if and $isStorage (eq $root.Values.storage.backend "filesystem") }}
     - name: data
       persistentVolumeClaim:
         claimName: {{ $root.Values.storage.persistence.existingClaim | default (printf "%s-storage" (include "cloudscan.fullname" $root)) }}
