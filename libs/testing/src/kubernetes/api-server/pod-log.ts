@@ -32,13 +32,15 @@ export async function proxyLog(api: ObjectApi, pod: Pod, query: URLSearchParams,
 }
 
 function chooseContainer(pod: Pod, asked: string | null): string {
-  const names = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(({ name }) => name);
+  const names = pod.spec.containers.map(({ name }) => name);
+  const initNames = (pod.spec.initContainers ?? []).map(({ name }) => name);
   const { name } = pod.metadata;
   if (asked === null || asked === '') {
     if (names.length === 1) return names[0]!;
-    throw plainError(400, `a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
+    const others = initNames.length === 0 ? '' : ` or one of the init containers: [${initNames.join(' ')}]`;
+    throw plainError(400, `a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]${others}`);
   }
-  if (!names.includes(asked)) throw plainError(400, `container ${asked} is not valid for pod ${name}`);
+  if (![...names, ...initNames].includes(asked)) throw plainError(400, `container ${asked} is not valid for pod ${name}`);
   return asked;
 }
 
