@@ -4,6 +4,7 @@ import { builtinScanner } from './builtin/builtin-scanner.ts';
 import type { BuiltinScannerSpec } from './builtin/builtin-scanner.ts';
 import { findExecutable, missingScanner } from './external/external-scanner.ts';
 import type { ExternalScannerFactory } from './external/external-scanner.ts';
+import { semgrep } from './external/semgrep/semgrep.ts';
 import type { ExternalSettings } from './external/settings.ts';
 import type { Scanner } from './scanner.ts';
 
@@ -22,7 +23,7 @@ export interface ScannersConfig {
 }
 
 /** The adapters of installed tools that this package brings; among those of a type, the preferred first. */
-export const externalScanners: readonly ExternalScannerFactory[] = [];
+export const externalScanners: readonly ExternalScannerFactory[] = [semgrep];
 
 const builtinScanners: Readonly<Record<ScanType, Pick<BuiltinScannerSpec, 'name' | 'module'>>> = {
   sast: { name: 'cloudscan-sast', module: 'sast/main' },

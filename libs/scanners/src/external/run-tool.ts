@@ -45,6 +45,10 @@ export interface ReportReader {
   readonly files?: (deliver: Deliver) => Promise<void>;
   /** What the user should know of a run that has done its work all the same; empty for nothing. */
   readonly remark?: () => string;
+  /** Why there was nothing to look at, where that was so; empty otherwise. */
+  readonly skipped?: () => string;
+  /** What the report itself says of a failure, for a tool that does not say it on standard error. */
+  readonly lastWords?: () => string;
 }
 
 /** One at a time. */
@@ -69,7 +73,7 @@ export async function runTool(call: ToolCall, context: ScanContext, reader: Repo
     findingsCount: delivery.findings,
     durationMs: Math.round(performance.now() - startedAt),
     errorMessage,
-    evidence: status === 'succeeded' ? '' : evidenceOf(stderr),
+    evidence: status === 'succeeded' || status === 'skipped' ? '' : evidenceOf(stderr),
   });
   let outcome: ProcessOutcome;
   try {
@@ -79,7 +83,8 @@ export async function runTool(call: ToolCall, context: ScanContext, reader: Repo
     return end({ status: 'failed', errorMessage: `${call.name} could not be started: ${(error as Error).message}` }, -1, '');
   }
   if (run.isDone(outcome)) await run.read(() => reader.files?.(run.deliver));
-  return end(run.endOf(outcome, reader.remark?.() ?? ''), outcome.exitCode ?? -1, outcome.stderr);
+  const stderr = [outcome.stderr, reader.lastWords?.() ?? ''].filter((words) => words !== '').join('\n');
+  return end(run.endOf({ ...outcome, stderr }, reader), outcome.exitCode ?? -1, stderr);
 }
 
 class ToolRunner {
@@ -144,10 +149,13 @@ class ToolRunner {
     return killedBecause === null && exitCode !== null && this.#call.exitCodes.done.includes(exitCode) && this.#unreadable === null;
   }
 
-  endOf(outcome: ProcessOutcome, remark: string): ToolEnd {
+  endOf(outcome: ProcessOutcome, { remark, skipped }: ReportReader): ToolEnd {
     const { name, exitCodes } = this.#call;
     const { signal, timeoutMs } = this.#context;
-    if (this.isDone(outcome)) return { status: 'succeeded', errorMessage: remark };
+    if (this.isDone(outcome)) {
+      const nothing = skipped?.() ?? '';
+      return nothing === '' ? { status: 'succeeded', errorMessage: remark?.() ?? '' } : { status: 'skipped', errorMessage: nothing };
+    }
     if (signal.aborted) return cancelled(name);
     const wasStopped = outcome.killedBecause === 'aborted';
     if (this.#unreadable !== null && (wasStopped || exitCodes.done.includes(outcome.exitCode ?? -1))) {
