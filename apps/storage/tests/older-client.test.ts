@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { newId, testFile } from '@cloudscan/testing';
 import { credentials, loadPackageDefinition, status } from '@grpc/grpc-js';
-import type { ServiceError , Client} from '@grpc/grpc-js';
+import type { ServiceError, Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import test from 'ava';
 import { download, put, startStorage } from './support/storage.ts';
