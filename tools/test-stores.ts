@@ -22,15 +22,17 @@ interface Backend {
 const backends: readonly Backend[] = [
   { name: 'filesystem', file: 'filesystem', server: 'its own HTTP edge' },
   { name: 'S3', file: 's3', server: versionOf('minio', ['--version']) },
-  { name: 'GCS', file: 'gcs', server: `${versionOf('fake-gcs-server', ['-version'])} behind a front that checks signatures` },
+  { name: 'GCS', file: 'gcs', server: `${versionOf('fake-gcs-server', ['-help'])} behind a front that checks signatures` },
   { name: 'Azure', file: 'azure', server: `Azurite ${versionOf('azurite-blob', ['--version'])}` },
 ];
 
 const marks: Readonly<Record<string, string>> = { '✔': 'passed', '✘': 'FAILED', '-': 'skipped' };
 
+/** The first line of what it says of its version; its name where it says nothing. */
 function versionOf(program: string, args: readonly string[]): string {
-  const { stdout } = spawnSync(program, [...args], { encoding: 'utf8' });
-  return stdout?.split('\n')[0]?.trim() || `${program}, which is not on PATH`;
+  const { error, status, stdout } = spawnSync(program, [...args], { encoding: 'utf8' });
+  if (error !== undefined) return `${program}, which is not on PATH`;
+  return (status === 0 && stdout.split('\n')[0]!.trim()) || program;
 }
 
 async function runSuites(): Promise<{ readonly results: ReadonlyMap<string, ReadonlyMap<string, string>>; readonly exitCode: number }> {
