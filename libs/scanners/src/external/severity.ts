@@ -58,9 +58,9 @@ export function trivySeverity(level: string, cvssScore: number): Severity {
 export const truffleHogVerifications = {
   /** It opened what it is for. */
   verified: 'critical',
-  /** The try itself failed, for example for want of a network. */
+  /** It was not tried, or the try itself failed, for example for want of a network. */
   unknown: 'high',
-  /** It was not tried, or it was refused. */
+  /** It was refused. */
   unverified: 'medium',
 } as const satisfies Readonly<Record<string, Severity>>;
 

@@ -56,7 +56,7 @@ export function licenseFinding(
     licenseCategory: category,
     remediation:
       'Check whether the project meets the obligations; if not, replace what carries the licence. What is accepted goes into LICENSE_POLICY_ALLOW.',
-    references: /^[A-Za-z0-9.+-]+$/.test(license) ? [`https://spdx.org/licenses/${license}.html`] : [],
+    references: /^(?!LicenseRef-)[A-Za-z0-9.+-]+$/.test(license) ? [`https://spdx.org/licenses/${license}.html`] : [],
     rawOutput: JSON.stringify({ category, decision, ecosystem, direct, dev }),
     fingerprint: fingerprintOf({
       ruleId: `license ${license}`,

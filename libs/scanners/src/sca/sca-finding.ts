@@ -63,7 +63,11 @@ function strongest({ advisories, ids }: Vulnerability, item: PackageVersion): Ra
   return ratings.sort(order)[0] ?? defaultRating(ids);
 }
 
-function remediation({ ecosystem, name, direct }: Dependency, fixedVersion: string): string {
+/** What to do about a vulnerable package; `fixedVersion` is empty where there is none. */
+export function remediation(
+  { ecosystem, name, direct }: Pick<Dependency, 'name' | 'direct'> & { readonly ecosystem: string },
+  fixedVersion: string,
+): string {
   if (fixedVersion === '') return `No fixed version of ${name} is known. Replace it, or make sure that the affected part is not used.`;
   const isStandardLibrary = ecosystem === 'Go' && name === 'stdlib';
   const upgrade = isStandardLibrary ? `Upgrade Go to ${fixedVersion} or later.` : `Upgrade ${name} to ${fixedVersion} or later.`;

@@ -27,7 +27,7 @@ const maxThoroughLength = 1024 * 1024;
 const filesAhead = 8;
 
 /** Only what others wrote: unlike code to be mended, a secret in generated files or editor settings is as good as any. */
-const ignoredFolders: ReadonlySet<string> = new Set([
+export const ignoredFolders: ReadonlySet<string> = new Set([
   ...['.git', '.hg', '.svn', 'node_modules', 'bower_components', 'jspm_packages', 'vendor', 'third_party'],
   ...['site-packages', '.venv', 'venv', '.tox', '.eggs', '__pycache__', '.mypy_cache', '.pytest_cache', '.gradle', '.nx'],
 ]);
