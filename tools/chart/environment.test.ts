@@ -1,3 +1,4 @@
+import { readConfig, readDeclaredScanners } from '@cloudscan/config';
 import { requires } from '@cloudscan/testing';
 import test from 'ava';
 import { render, valueSets } from './support/helm.ts';
@@ -102,6 +103,35 @@ withHelm('what a deployment says of runners becomes their pods', async (t) => {
     serviceAccount: 'cloudscan-runner',
   });
   t.not(jobs.kubernetes.tokens, null);
+});
+
+withHelm('the scanners of a deployment reach its runners, those with an image as containers', async (t) => {
+  const [, environment] = environments(await render(valueSets['full']!)).find(([component]) => component === 'dispatcher')!;
+  const { config } = await readEnvironment('dispatcher', { ...givenByKubernetes, ...environment });
+  const { pod } = (config as { jobs: { kubernetes: { pod: { tools: { name: string }[]; environment: Record<string, string> } } } }).jobs
+    .kubernetes;
+  t.deepEqual(
+    pod.tools.map(({ name }) => name),
+    ['checkov'],
+  );
+  const { SCANNERS, DECLARED_SCANNERS } = pod.environment;
+  t.is(SCANNERS, 'cloudscan-sast,gitleaks');
+  t.deepEqual(
+    readConfig({ DECLARED_SCANNERS }, readDeclaredScanners).map(({ name, image }) => [name, image]),
+    [
+      ['checkov', 'registry.example.com/checkov:3'],
+      ['own-rules', null],
+    ],
+  );
+});
+
+withHelm('the sweeper alone can sign attestations, and api-grpc says how they are verified', async (t) => {
+  const found = environments(await render(valueSets['full']!));
+  const having = (variable: string) => found.filter(([, environment]) => variable in environment).map(([component]) => component);
+  t.deepEqual(having('ATTESTATION_KEY'), ['sweeper']);
+  t.deepEqual(having('ATTESTATION_PUBLIC_KEYS'), ['api-grpc']);
+  const { config } = await readEnvironment('api-grpc', found.find(([component]) => component === 'api-grpc')![1]);
+  t.is((config as { policy: { attestationKeys: string[] } }).policy.attestationKeys.length, 1);
 });
 
 test('a variable that a process does not read is noticed, and one that it refuses', async (t) => {

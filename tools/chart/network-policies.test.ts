@@ -18,7 +18,7 @@ const arrows = [
   'sweeper → storage:8082',
 ];
 /** Where bytes go unless a bucket takes them. */
-const byteEdge = 'runner → storage:8083';
+const byteEdge = ['runner → storage:8083'];
 const ownServers = {
   postgresql: ['api-grpc', 'api-http', 'cleaner', 'dispatcher', 'migrate', 'storage', 'sweeper'].map(
     (caller) => `${caller} → postgresql:5432`,
@@ -74,10 +74,13 @@ for (const [name, args] of Object.entries(valueSets)) {
     const manifests = await render(args);
     const parts = workloadsOf(manifests).map(({ component }) => component);
     const servers = Object.entries(ownServers).flatMap(([server, callers]) => (parts.includes(server) ? callers : []));
-    const { STORAGE_BACKEND: backend } = environmentOf(
-      workloadsOf(manifests).find(({ component }) => component === 'storage')!.pod.spec.containers[0]!,
-    );
-    const moved = backend === 'filesystem' ? [byteEdge] : [];
+    const environment = (name: string): Record<string, string> =>
+      environmentOf(workloadsOf(manifests).find(({ component }) => component === name)!.pod.spec.containers[0]!);
+    const store = environment('storage')['STORAGE_BACKEND'] === 'filesystem' ? 'storage:8083' : 'minio:9000';
+    const moved = store === 'storage:8083' ? [...byteEdge] : [];
+    // Who signs attestations uploads them.
+    if ('ATTESTATION_KEY' in environment('sweeper') && (store === 'storage:8083' || parts.includes('minio')))
+      moved.push(`sweeper → ${store}`);
     t.deepEqual(allowedArrows(manifests), [...arrows, ...moved, ...servers].toSorted());
   });
 

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto';
+
 /** What the tests look at in a rendered resource. */
 export interface Manifest {
   readonly apiVersion: string;
@@ -87,8 +89,11 @@ export function ofKind(manifests: readonly Manifest[], kind: string): Manifest[]
   return manifests.filter((manifest) => manifest.kind === kind);
 }
 
-/** What stands in a test for a value from a Secret; long enough for a key. */
+const signingKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+
+/** What stands in a test for a value from a Secret: a key that signs attestations, or a text that is long enough for any other. */
 export function secretValue(name: string, key: string): string {
+  if (key === 'attestation-key') return signingKey;
   return `${name}-${key}-`.padEnd(64, 'x');
 }
 

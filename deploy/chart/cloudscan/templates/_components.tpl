@@ -22,8 +22,11 @@ dispatcher:
   backends: [database, redis, kubernetes]
 sweeper:
   serves: {}
-  calls: { storage: [grpc] }
-  backends: [database, redis, kubernetes]
+  {{- /* It uploads the attestations that it signs. */}}
+  {{- $filesystem := eq .Values.storage.backend "filesystem" }}
+  {{- $attests := .Values.attestation.signingKey.existingSecret }}
+  calls: { storage: [grpc{{ if and $attests $filesystem }}, http{{ end }}] }
+  backends: [database, redis, kubernetes{{ if and $attests (not $filesystem) }}, objectStore{{ end }}]
 storage:
   {{- if eq .Values.storage.backend "filesystem" }}
   serves: { grpc: 8082, http: 8083 }

@@ -27,6 +27,9 @@
 {{- include "cloudscan.environment.storageClient" . }}
 {{- include "cloudscan.environment.admission" . }}
 - { name: JOB_BACKOFF_LIMIT, value: {{ .Values.runner.retries | int64 | quote }} }
+{{- with .Values.attestation.publicKeys }}
+- { name: ATTESTATION_PUBLIC_KEYS, value: {{ . | quote }} }
+{{- end }}
 {{- end }}
 
 {{- define "cloudscan.environment.api-http" }}
@@ -46,6 +49,13 @@
 {{- define "cloudscan.environment.sweeper" }}
 {{- include "cloudscan.environment.runs" . }}
 {{- include "cloudscan.environment.storageTls" . }}
+{{- with .Values.attestation.signingKey }}
+{{- if .existingSecret }}
+- name: ATTESTATION_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} }
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "cloudscan.environment.runs" }}
@@ -259,6 +269,8 @@
   "RUNNER_QUEUE" .queue
   "RUNNER_SECRET_NAME" .existingSecret
   "RUNNER_PASS_ENV" (keys .env | sortAlpha | join ",")
+  "SCANNERS" (join "," $.Values.scanners.choice)
+  "DECLARED_SCANNERS" ($.Values.scanners.declared | empty | ternary "" (toJson $.Values.scanners.declared))
 }}
 {{- with $value }}
 - { name: {{ $variable }}, value: {{ . | quote }} }
