@@ -4,8 +4,8 @@ import { builtinScanner } from './builtin/builtin-scanner.ts';
 import type { BuiltinScannerSpec } from './builtin/builtin-scanner.ts';
 import { findExecutable, missingScanner } from './external/external-scanner.ts';
 import type { ExternalScannerFactory } from './external/external-scanner.ts';
-import { scancode } from './external/scancode/scancode.ts';
 import { gitleaks } from './external/gitleaks/gitleaks.ts';
+import { scancode } from './external/scancode/scancode.ts';
 import { semgrep } from './external/semgrep/semgrep.ts';
 import type { ExternalSettings } from './external/settings.ts';
 import { trivy } from './external/trivy/trivy.ts';
@@ -27,7 +27,7 @@ export interface ScannersConfig {
 }
 
 /** The adapters of installed tools that this package brings; among those of a type, the preferred first. */
-export const externalScanners: readonly ExternalScannerFactory[] = [semgrep, trivy, trufflehog, scancode];
+export const externalScanners: readonly ExternalScannerFactory[] = [semgrep, trivy, trufflehog, gitleaks, scancode];
 
 const builtinScanners: Readonly<Record<ScanType, Pick<BuiltinScannerSpec, 'name' | 'module'>>> = {
   sast: { name: 'cloudscan-sast', module: 'sast/main' },

@@ -21,6 +21,8 @@ export interface VersionProbe {
   readonly pattern: RegExp;
   /** The lowest version that the adapter can drive. */
   readonly lowest: string;
+  /** What a build says that knows no version of its own; its version is `unknown` and taken for the newest. */
+  readonly unstamped?: string;
   readonly variables?: Readonly<Record<string, string>>;
 }
 

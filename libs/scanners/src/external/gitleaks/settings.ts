@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { EnvReader } from '@cloudscan/config';
 import { readMemoryLimit } from '../tool-environment.ts';
 
@@ -9,5 +10,9 @@ export interface GitleaksSettings {
 
 /** `GITLEAKS_CONFIG` (gitleaks' own rules) and `GITLEAKS_MEMORY_MB` (1024). */
 export function readGitleaksSettings(env: EnvReader): GitleaksSettings {
-  return { config: env.string('GITLEAKS_CONFIG', ''), memoryLimitMb: readMemoryLimit(env, 'GITLEAKS_MEMORY_MB', 1024) };
+  const config = env.string('GITLEAKS_CONFIG', '');
+  if (config !== '' && !path.isAbsolute(config)) {
+    env.problem('GITLEAKS_CONFIG', `is ${JSON.stringify(config.slice(0, 60))}`, 'an absolute path');
+  }
+  return { config, memoryLimitMb: readMemoryLimit(env, 'GITLEAKS_MEMORY_MB', 1024) };
 }
