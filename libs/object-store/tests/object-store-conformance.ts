@@ -1,5 +1,9 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { ExpectedBytes, ObjectInfo, ObjectStore } from '../src/index.ts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { CompletedPart, ExpectedBytes, ObjectInfo, ObjectStore } from '../src/index.ts';
 import { maxPartNumber, ObjectStoreError } from '../src/index.ts';
 import { eventually } from '@cloudscan/testing';
 import type { ExecutionContext, TestFn } from 'ava';
@@ -26,6 +30,15 @@ export type Unbound =
   | 'part-etag'
   | 'ended-upload'
   | 'late-checksum';
+
+const mebibyte = 1024 ** 2;
+/** More parts than GCS composes at once, of the smallest size that S3 takes. */
+const partMebibytes = 5;
+/** Set TRANSFER_MEBIBYTES=5120 to see the largest artifact; the default shows the same in a moment. */
+const largeMebibytes = Number(process.env['TRANSFER_MEBIBYTES'] ?? 165);
+const maxHeldMebibytes = 32;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 export interface ConformanceBackend {
   readonly store: ObjectStore;
@@ -481,6 +494,41 @@ function multipart(test: TestFn, name: string, backend: () => ConformanceBackend
     await putPart(store(), key, uploadId, maxPartNumber, Buffer.from('last'));
   });
 
+  test.serial(`${name}: a large upload in parts is never held as a whole`, async (t) => {
+    const key = newKey();
+    const uploadId = await store().initiateMultipart(key);
+    const block = randomBytes(mebibyte);
+    const hash = createHash('sha256');
+    const parts: CompletedPart[] = [];
+    const idle = bytesInUse();
+    let peak = idle;
+    const sampler = setInterval(() => (peak = Math.max(peak, bytesInUse())), 500);
+    t.teardown(() => clearInterval(sampler));
+    const startedAt = performance.now();
+    const count = Math.ceil(largeMebibytes / partMebibytes);
+    for (let partNumber = 1; partNumber <= count; partNumber += 1) {
+      // Told apart by where they begin in the block.
+      const pieces = Array.from({ length: partMebibytes }, () => [block.subarray(partNumber), block.subarray(0, partNumber)]).flat();
+      for (const piece of pieces) hash.update(piece);
+      const { request, answer } = openRequest(await partUrl(store(), key, uploadId, partNumber), 'PUT', {
+        'Content-Length': partMebibytes * mebibyte,
+      });
+      await pipeline(Readable.from(pieces), request);
+      const { status, headers } = await answer;
+      t.true(isStored(status), String(status));
+      parts.push({ partNumber, etag: headers.etag ?? '' });
+    }
+    const uploadedAt = performance.now();
+    const sizeBytes = count * partMebibytes * mebibyte;
+    const expected = { sizeBytes, maxBytes: sizeBytes, sha256: hash.digest('hex') };
+    t.is((await store().completeMultipart(key, uploadId, parts, expected)).sizeBytes, sizeBytes);
+    const [upload, completion] = [uploadedAt - startedAt, performance.now() - uploadedAt].map((ms) => `${(ms / 1000).toFixed(1)} s`);
+    const heldMebibytes = Math.round((peak - idle) / mebibyte);
+    t.log(`${count} parts of ${partMebibytes} MiB: uploaded in ${upload}, completed in ${completion}, ${heldMebibytes} MiB held at most`);
+    t.true(heldMebibytes < maxHeldMebibytes, `${heldMebibytes} MiB were held`);
+    await store().deleteObjects([key]);
+  });
+
   // Before the others: it collects every upload that is at work.
   test.serial(`${name}: a multipart upload that was given up is collected`, async (t) => {
     const key = newKey();
@@ -501,6 +549,13 @@ function multipart(test: TestFn, name: string, backend: () => ConformanceBackend
     });
     t.is(gone.code, 'upload_not_found');
   });
+}
+
+/** Of buffers, once garbage is collected: the second time waits for what the first has found. */
+function bytesInUse(): number {
+  collectGarbage();
+  collectGarbage();
+  return process.memoryUsage().arrayBuffers;
 }
 
 function newKey(): string {
