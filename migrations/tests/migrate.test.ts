@@ -75,6 +75,25 @@ test('the program migrates in several processes at once, says what it did, and r
   t.regex(misconfigured.stderr, /DB_PORT/);
 });
 
+test('what organizations kept before there were totals is counted', async (t) => {
+  const { config, query } = await emptyDatabase(t);
+  await migrate(config);
+  await query('DROP TABLE storage.organizations');
+  await query(`DELETE FROM storage.migrations WHERE name LIKE '%create-organizations'`);
+  await query(
+    `INSERT INTO storage.artifacts (id, organization_id, type, filename, content_type, size_bytes, sha256, object_key, status, created_at, expires_at)
+     SELECT gen_random_uuid(), ('019bc700-0000-7000-8000-00000000000' || n % 2)::uuid, 'log', 'f', 'a/b', n, '', n::text, 'available', now(), now() FROM generate_series(1, 5) AS n`,
+  );
+  await migrate(config);
+  const kept = await query(
+    'SELECT right(organization_id::text, 1) AS name, used_bytes::int, used_artifacts::int FROM storage.organizations ORDER BY 1',
+  );
+  t.deepEqual(kept, [
+    { name: '0', used_bytes: 6, used_artifacts: 2 },
+    { name: '1', used_bytes: 9, used_artifacts: 3 },
+  ]);
+});
+
 test('what a process that died left locked does not keep the next from migrating', async (t) => {
   const { config, query } = await emptyDatabase(t);
   await migrate(config);
@@ -174,7 +193,16 @@ test('pg-boss finds its schema as it wants it', async (t) => {
     const queues = await boss.getQueues();
     t.deepEqual(
       queues.map(({ name }) => name),
-      ['attest', 'attest-dead-letters', 'delete-artifacts', 'delete-artifacts-dead-letters', 'dispatch', 'dispatch-dead-letters', 'stop-job', 'stop-job-dead-letters'],
+      [
+        'attest',
+        'attest-dead-letters',
+        'delete-artifacts',
+        'delete-artifacts-dead-letters',
+        'dispatch',
+        'dispatch-dead-letters',
+        'stop-job',
+        'stop-job-dead-letters',
+      ],
     );
     t.like(
       queues.find(({ name }) => name === 'dispatch'),

@@ -79,6 +79,15 @@ test('carries the service’s violations', async (t) => {
   t.deepEqual([error.code, error.violations[0]?.field], ['invalid_argument', 'sha256']);
 });
 
+test('a quota is told as one, at the first try', async (t) => {
+  const scope = newScope();
+  const limits = { bytes: 10n, artifacts: 0n, uploadBytes: 0n };
+  await service.rpc.call('setQuota', { organizationId: scope.organizationId, limits });
+  const error = await t.throwsAsync<DomainError>(client.createArtifact(scope, aSource({ sizeBytes: 11 })));
+  t.is(error.code, 'resource_exhausted');
+  t.regex(error.message, /may keep 10 bytes and keeps 0; the upload has 11; delete artifacts/);
+});
+
 test('the service answers a ping', async (t) => {
   await t.notThrowsAsync(client.ping(AbortSignal.timeout(3000)));
 });
