@@ -20,7 +20,7 @@ export interface TestAzurite {
 }
 
 export interface AzuriteOptions {
-  /** Made over HTTP only: nobody trusts the certificate yet. */
+  /** Made at the start; by HTTPS this process has to trust the certificate. */
   readonly container: string;
   /** For 127.0.0.1: serves HTTPS by it, and takes bearer tokens, whose signature it does not look at. Default: HTTP. */
   readonly certificate?: ServerCertificate;
@@ -56,7 +56,7 @@ export async function startAzurite(t: Teardown, { container, certificate }: Azur
   await eventually(() => isListening(port), { what: 'azurite', timeoutMs: 30_000 });
   const endpoint = `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}/${account.accountName}`;
   const credential = new StorageSharedKeyCredential(account.accountName, account.accountKey);
-  if (certificate === undefined) await new BlobServiceClient(endpoint, credential).createContainer(container);
+  await new BlobServiceClient(endpoint, credential).createContainer(container);
   return { endpoint, ...account };
 }
 
