@@ -85,7 +85,7 @@ async function store(
   await upload(target.upload, envelope, signal);
   // The look makes it available, and shows that it is what was declared.
   const stored = await storage.getArtifact(scope, target.artifactId);
-  if (stored?.download == null) throw unavailable('the object store');
+  if (!stored?.download) throw unavailable('the object store');
   return { kind: 'attested', artifactId: target.artifactId };
 }
 
