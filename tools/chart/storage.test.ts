@@ -29,6 +29,8 @@ function keysIn({ pod }: Workload, secretName: string): string[] {
 withHelm('a cloud knows the storage service by its own account, and nothing else by that', async (t) => {
   const google = { 'iam.gke.io/gcp-service-account': 'storage@example.iam.gserviceaccount.com' };
   t.deepEqual(annotationsOfAccounts(await render(valueSets['gcs']!)), { 'cloudscan-storage': google });
+  const amazon = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/cloudscan' };
+  t.deepEqual(annotationsOfAccounts(await render(valueSets['s3']!)), { 'cloudscan-storage': amazon });
   t.deepEqual(annotationsOfAccounts(await render(valueSets['azure']!)), {});
 });
 
