@@ -57,6 +57,7 @@ const statuses: Readonly<Record<string, string>> = {
 
 /** What the report says of a package apart from its vulnerabilities. */
 interface ReportedPackage {
+  /** 0 for lock files of which Trivy tells no lines, such as go.mod. */
   readonly line: number;
   readonly endLine: number;
   /** Null when the lock file does not tell. */
@@ -124,12 +125,15 @@ export class TrivyReport {
     const id = text('VulnerabilityID');
     const name = text('PkgName');
     const version = versionOf(ecosystem, text('InstalledVersion'));
-    const { line, endLine, direct, dev, license } = this.#packages.get(identityOf(vulnerability, 'PkgIdentifier', 'PkgID')) ?? unlisted;
+    const { direct, dev, license, ...listed } = this.#packages.get(identityOf(vulnerability, 'PkgIdentifier', 'PkgID')) ?? unlisted;
     const cvss = preferredCvss(field(vulnerability, 'CVSS'), text('SeveritySource'));
     const fixedVersion = versionOf(ecosystem, fixOf(ecosystem, text('FixedVersion'), text('InstalledVersion')));
     const description = text('Description');
     // What lies in an archive has a path of its own.
     const filePath = (text('PkgPath') || this.#target).toWellFormed();
+    const lines = await this.#source.linesOf(filePath);
+    const line = listed.line || lines.findIndex((each) => each.includes(name) && each.includes(version)) + 1;
+    const endLine = Math.max(line, listed.endLine);
     return completeFinding(
       {
         ruleId: id,
@@ -139,7 +143,7 @@ export class TrivyReport {
         filePath,
         startLine: line,
         endLine,
-        codeSnippet: line === 0 ? '' : redactSecrets(snippetOf(await this.#source.linesOf(filePath), line, endLine)),
+        codeSnippet: line === 0 ? '' : redactSecrets(snippetOf(lines, line, endLine)),
         cveId: [id, ...textsOf(field(vulnerability, 'VendorIDs'))].find((each) => each.startsWith('CVE-')) ?? '',
         cweId: textsOf(field(vulnerability, 'CweIDs'))[0] ?? '',
         cvssScore: cvss.score,
@@ -174,11 +178,10 @@ function identityOf(item: unknown, identifier: string, id: string): string {
 
 function packageOf(item: unknown): ReportedPackage {
   const [location] = asArray(field(item, 'Locations'));
-  const line = lineOf(field(location, 'StartLine'));
   const [license = '', ...furtherLicenses] = textsOf(field(item, 'Licenses'));
   return {
-    line,
-    endLine: Math.max(line, lineOf(field(location, 'EndLine'))),
+    line: lineOf(field(location, 'StartLine')),
+    endLine: lineOf(field(location, 'EndLine')),
     direct: directness(item),
     dev: field(item, 'Dev') === true,
     // Whether one of several may be chosen is not said.

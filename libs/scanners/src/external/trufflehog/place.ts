@@ -65,5 +65,5 @@ function occurrencesOf(secret: string, text: string): SecretMatch[] {
 
 /** TruffleHog knows hundreds of forms that our searches do not, and another of its finds may stand on the same line. */
 function withoutOpaqueWords(snippet: string): string {
-  return snippet.replace(/[\w+/=.~-]{20,}/g, (word) => (/\d/.test(word) && /[A-Za-z]/.test(word) ? redacted : word));
+  return snippet.replace(/[\w+/.~-]{20,}=*/g, (word) => (/\d/.test(word) && /[A-Za-z]/.test(word) ? redacted : word));
 }
