@@ -87,7 +87,7 @@ export interface PresignedPut extends PresignedUrl {
 
 export interface CompletedPart {
   readonly partNumber: number;
-  /** As the upload of the part was answered, with or without its quotes. */
+  /** As the upload of the part was answered, with or without its quotes; empty where that has none, as on Azure. */
   readonly etag: string;
 }
 

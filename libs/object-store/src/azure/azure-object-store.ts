@@ -137,7 +137,7 @@ export class AzureObjectStore implements ObjectStore {
   /** The object of a key, where this upload made it. */
   async #madeBy(uploadId: string, key: string): Promise<ObjectInfo | null> {
     const found = await this.#head(key);
-    return found !== null && found.metadata?.[uploadMark] === uploadId ? infoOf(key, found) : null;
+    return found?.metadata?.[uploadMark] === uploadId ? infoOf(key, found) : null;
   }
 
   async #head(key: string): Promise<BlobGetPropertiesResponse | null> {

@@ -36,10 +36,9 @@ export function asStoreError(error: unknown): unknown {
   switch (codeOf(error)) {
     case 'BlobAlreadyExists':
     case 'ConditionNotMet':
-      return new ObjectStoreError('conflict', 'other bytes were uploaded here before; objects never change', error);
+    // Whoever uploads an object whole drops the blocks that were to become it.
     case 'InvalidBlockList':
-    case 'InvalidBlobOrBlock':
-      return new ObjectStoreError('invalid_part', 'a part is not there any more', error);
+      return new ObjectStoreError('conflict', 'other bytes were uploaded here before; objects never change', error);
     case 'BlobNotFound':
       return new ObjectStoreError('upload_not_found', 'there is no such multipart upload; it was completed, aborted or given up', error);
     case 'BlockCountExceedsLimit':

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Block, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import { ObjectStoreError } from '../errors.ts';
 import { checkReceived } from '../expected-bytes.ts';
-import { sideBySide } from '../side-by-side.ts';
 import { objectNameOf } from '../object-name.ts';
 import type { CompletedPart, ExpectedBytes } from '../object-store.ts';
 import { inPartOrder } from '../part-number.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { stagingNameOf, stagingPrefix } from '../staging-name.ts';
 import { parseBlockId } from './block-id.ts';
 import { asStoreError, isNotFound } from './client.ts';
@@ -35,7 +35,7 @@ export class AzureMultipart {
     this.#presigner = presigner;
   }
 
-  /** The staged blob is there from now on until the upload is over: Azure lists no blocks' ages, and takes blocks of any blob. */
+  /** An empty staged blob tells that the upload has begun and is not over: Azure takes blocks of a blob that is not there, too. */
   async initiate(key: string): Promise<string> {
     const uploadId = randomUUID();
     await this.#staged(key, uploadId).upload('', 0, { conditions: { ifNoneMatch: '*' } });

@@ -22,21 +22,18 @@ export class AzurePresigner {
   readonly #options: AzureStoreOptions;
   readonly #endpoint: string;
   readonly #publicEndpoint: string;
-  readonly #accountKey: StorageSharedKeyCredential | null;
-  readonly #delegation: DelegationKeys | null;
+  readonly #key: StorageSharedKeyCredential | DelegationKeys;
 
   constructor(options: AzureStoreOptions, credential: AzureCredential) {
     this.#options = options;
     this.#endpoint = endpointOf(options);
     this.#publicEndpoint = options.publicEndpoint?.replace(/\/$/, '') ?? this.#endpoint;
-    const isKey = credential instanceof StorageSharedKeyCredential;
-    this.#accountKey = isKey ? credential : null;
-    this.#delegation = isKey ? null : new DelegationKeys(this.#endpoint, credential);
+    this.#key = credential instanceof StorageSharedKeyCredential ? credential : new DelegationKeys(this.#endpoint, credential);
   }
 
   /** Throws when nothing can be signed. */
   async check(): Promise<void> {
-    await this.#delegation?.current();
+    if (this.#key instanceof DelegationKeys) await this.#key.current();
   }
 
   /** A SAS binds neither length nor checksum. */
@@ -87,14 +84,14 @@ export class AzurePresigner {
   }
 
   async #query(values: BlobSASSignatureValues): Promise<SASQueryParameters> {
-    if (this.#accountKey !== null) return generateBlobSASQueryParameters(values, this.#accountKey);
-    if (this.#delegation === null) throw new TypeError('neither an account key nor an identity');
-    return generateBlobSASQueryParameters(values, await this.#delegation.current(), this.#options.accountName);
+    return this.#key instanceof DelegationKeys
+      ? generateBlobSASQueryParameters(values, await this.#key.current(), this.#options.accountName)
+      : generateBlobSASQueryParameters(values, this.#key);
   }
 
   /** A SAS ends in whole seconds, and never after the key that signed it. */
   #endOf(expiresAt: Date): Date {
-    const latest = this.#delegation === null ? Infinity : Date.now() + maxDelegatedMs;
+    const latest = this.#key instanceof DelegationKeys ? Date.now() + maxDelegatedMs : Infinity;
     return new Date(Math.floor(Math.min(expiresAt.getTime(), latest) / 1000) * 1000);
   }
 }
