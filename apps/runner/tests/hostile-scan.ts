@@ -58,6 +58,7 @@ export async function scanHostile(
     RESULTS_DIR: surroundings.resultsDir,
     ADVISORY_SOURCE: await advisories(t),
     SECRET_HASH_KEY: 'k',
+    SCANNERS: 'builtin',
     PATH: process.env.PATH,
     ...env,
   });

@@ -9,6 +9,7 @@ export const telling = {
 export const ordinaryFiles: Readonly<Record<string, string>> = {
   'deploy.env': telling.secret,
   'src/server.js': telling.code,
+  'src/copyleft.js': '// SPDX-License-Identifier: GPL-3.0-only\n',
   'requirements.txt': telling.requirements,
 };
 

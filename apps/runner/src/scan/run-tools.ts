@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasToolFailed, presentableFinding } from '@cloudscan/domain';
 import type { FindingDraft, ToolRun } from '@cloudscan/domain';
@@ -23,6 +23,9 @@ export interface RunToolsOptions {
 
 /**
  * Runs all scanners side by side. A tool that fails is a record among the others, as long as one has done its work.
+ *
+ * What it had found before it failed stays: each finding is true by itself, and the record says that others may be missing. The policy of
+ * the orchestrator (`SCAN_PARTIAL_RESULTS`) decides what that makes of the scan.
  *
  * @throws RunFailure `tool_error`, or `deadline_exceeded`, when none has; what `onFinding` throws
  */
@@ -76,8 +79,8 @@ async function runTool(
 }
 
 async function scan(scanner: Scanner, run: SarifRun, board: ProgressBoard, options: RunToolsOptions): Promise<ScannerOutcome> {
-  const workDir = join(options.toolsDir, scanner.scanType);
-  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  await mkdir(options.toolsDir, { recursive: true, mode: 0o700 });
+  const workDir = await mkdtemp(join(options.toolsDir, `${scanner.name}-`));
   try {
     return await scanner.scan({
       sourceDir: options.sourceDir,

@@ -8,6 +8,7 @@ import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
 import type { ExternalSettings } from '../settings.ts';
+import { escapingInclude } from './ignore-files.ts';
 import { SemgrepReport } from './report.ts';
 import type { SemgrepSettings } from './settings.ts';
 
@@ -70,6 +71,9 @@ class Semgrep implements Scanner {
   }
 
   async scan(context: ScanContext): Promise<ScannerOutcome> {
+    const startedAt = performance.now();
+    const escaping = await escapingInclude(context.sourceDir);
+    if (escaping !== null) return refused(escaping, startedAt);
     const probed = await this.probe();
     const report = new SemgrepReport(context.sourceDir, 'problem' in probed ? '' : probed.version);
     return runTool(this.#call(context), context, {
@@ -98,6 +102,12 @@ class Semgrep implements Scanner {
 
 /** What no argument says to the launcher, which asks before it has read them. */
 const variables = { SEMGREP_SEND_METRICS: 'off', SEMGREP_ENABLE_VERSION_CHECK: '0' };
+
+function refused(ignoreFile: string, startedAt: number): ScannerOutcome {
+  const errorMessage = `semgrep was not started, since ${ignoreFile} includes a file outside of the source; take that line out`;
+  const durationMs = Math.round(performance.now() - startedAt);
+  return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs, errorMessage, evidence: '' };
+}
 
 function argumentsFor({ config, jobs, ruleTimeout, memoryLimitMb }: SemgrepSettings, sourceDir: string): string[] {
   return [
