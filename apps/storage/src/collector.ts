@@ -1,5 +1,5 @@
 import type { Lease } from '@cloudscan/database';
-import { DomainError } from '@cloudscan/domain';
+import { DomainError, failedPrecondition } from '@cloudscan/domain';
 import type { ObjectStore } from '@cloudscan/object-store';
 import type { ArtifactRepository } from './artifact-repository.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -113,6 +113,12 @@ export class Collector {
   }
 
   async #deleteOrphans(before: Date, signal: AbortSignal): Promise<number> {
+    if (await this.#reconciliation.isForeignStore(before)) {
+      this.#options.onError(
+        failedPrecondition('no artifact has its object: the store is another than the database is of; no object is deleted'),
+      );
+      return 0;
+    }
     let orphans = 0;
     for await (const { keys } of this.#reconciliation.objectsWithoutArtifact(before, signal)) {
       await this.#store.deleteObjects(keys);

@@ -70,7 +70,7 @@ export async function createApp(config: StorageConfig, overrides: Overrides = {}
   const collector = new Collector(repository, artifacts, store, reconciliation, lease, {
     graceMs: config.collector.graceMs,
     now,
-    onError: (error) => log.warn({ error }, 'artifacts could not be deleted; the next pass tries again'),
+    onError: (error) => log.warn({ error }, 'not everything could be collected; the next pass tries again'),
   });
   const collecting = new PeriodicTask(
     {

@@ -32,7 +32,7 @@ export function formatReport(report: ReconciliationReport): string {
     if (count > examples.length) lines.push(`  and ${count - examples.length} more`);
   }
   if (isForeignStore)
-    lines.push('', 'No artifact has its object: this is another store than the database is of. No artifact was taken away.');
+    lines.push('', 'No artifact has its object: this is another store than the database is of. No artifact and no object was taken away.');
   return lines.join('\n');
 }
 

@@ -24,7 +24,7 @@ export interface ReconciliationReport {
   readonly artifacts: number;
   readonly objects: number;
   readonly differences: Readonly<Record<DifferenceKind, Difference>>;
-  /** True where no artifact has its object: then this is another store's database, and no artifact was taken. */
+  /** True where no artifact has its object: then this is another store's database, and neither was touched. */
   readonly isForeignStore: boolean;
 }
 
@@ -39,6 +39,7 @@ export interface ReconciliationOptions {
 const keyBatch = 1000;
 /** Objects that are looked at side by side. */
 const headBatch = 32;
+const noObject = 'it has no object';
 const maxExamples = 10;
 const firstId = '00000000-0000-0000-0000-000000000000';
 /** Milliseconds for reading one object through. */
@@ -65,14 +66,20 @@ export class Reconciliation {
   async run(options: ReconciliationOptions, signal: AbortSignal): Promise<ReconciliationReport> {
     const tallies = { artifactsWithoutObject: new Tally(), objectsWithoutArtifact: new Tally(), wrongObjects: new Tally() };
     const { looked: artifacts, missing } = await this.#compareArtifacts(options, tallies, signal);
-    const isForeignStore = artifacts > 0 && missing.length === artifacts;
-    if (!options.isDryRun && !isForeignStore) {
-      for (const id of missing) tallies.artifactsWithoutObject.mended += await this.#artifacts.delete([id], null);
-    }
-    const objects = await this.#compareObjects(options, tallies.objectsWithoutArtifact, signal);
-    const wrongTotals = await this.#compareTotals(options.isDryRun);
     const { isDryRun, before } = options;
+    const isForeignStore = artifacts > 0 && missing.length === artifacts;
+    const mends = !isDryRun && !isForeignStore;
+    if (mends) tallies.artifactsWithoutObject.mended = await this.#takeAway(missing);
+    const objects = await this.#compareObjects(before, mends, tallies.objectsWithoutArtifact, signal);
+    const wrongTotals = await this.#compareTotals(!isDryRun);
     return { isDryRun, before, artifacts, objects, isForeignStore, differences: { ...tallies, wrongTotals } };
+  }
+
+  /** Whether the first few available artifacts are without their objects, all of them. */
+  async isForeignStore(before: Date): Promise<boolean> {
+    const some = await this.#repository.available(before, firstId, headBatch);
+    const objects = await Promise.all(some.map(({ storagePath }) => this.#store.head(storagePath)));
+    return some.length > 0 && objects.every((object) => object === null);
   }
 
   /** Objects that no row knows, in batches; a row comes before its object. Also answers how many objects were looked at. */
@@ -95,25 +102,27 @@ export class Reconciliation {
 
   /** Counts the totals again that are wrong; answers how many. */
   async recount(): Promise<number> {
-    return (await this.#compareTotals(false)).mended;
+    return (await this.#compareTotals(true)).mended;
   }
 
   async #compareArtifacts(
     options: ReconciliationOptions,
     tallies: { readonly artifactsWithoutObject: Tally; readonly wrongObjects: Tally },
     signal: AbortSignal,
-  ): Promise<{ readonly looked: number; readonly missing: readonly string[] }> {
-    const missing: string[] = [];
+  ): Promise<{ readonly looked: number; readonly missing: readonly StoredArtifact[] }> {
+    const missing: StoredArtifact[] = [];
     let looked = 0;
-    for (let afterId = firstId; ;) {
+    let afterId = firstId;
+    for (;;) {
       signal.throwIfAborted();
       const batch = await this.#repository.available(options.before, afterId, headBatch);
       const faults = await Promise.all(batch.map((artifact) => this.#faultOf(artifact, options.readsObjects, signal)));
       for (const [index, artifact] of batch.entries()) {
-        const fault = faults[index];
-        if (fault === 'missing') missing.push(artifact.id);
-        if (fault === 'missing') tallies.artifactsWithoutObject.add(artifact.sizeBytes, describe(artifact));
-        else if (fault !== null) tallies.wrongObjects.add(artifact.sizeBytes, `${describe(artifact)}: ${fault}`);
+        const fault = faults[index] ?? null;
+        if (fault === null) continue;
+        if (fault === noObject) missing.push(artifact);
+        const tally = fault === noObject ? tallies.artifactsWithoutObject : tallies.wrongObjects;
+        tally.add(artifact.sizeBytes, `${describe(artifact)}: ${fault}`);
       }
       looked += batch.length;
       if (batch.length < headBatch) return { looked, missing };
@@ -125,7 +134,7 @@ export class Reconciliation {
   async #faultOf(artifact: StoredArtifact, readsObject: boolean, signal: AbortSignal): Promise<string | null> {
     const { id, storagePath: key, sizeBytes, sha256 } = artifact;
     const object = await this.#store.head(key);
-    if (object === null) return (await this.#repository.find(id)) === null ? null : 'missing';
+    if (object === null) return (await this.#repository.find(id)) === null ? null : noObject;
     if (object.sizeBytes !== sizeBytes) return `it has ${object.sizeBytes} bytes and ${sizeBytes} were noted`;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(hashLimitMs)]);
     const found = readsObject ? await this.#store.hash(key, limit) : object.sha256;
@@ -133,24 +142,33 @@ export class Reconciliation {
     return `its SHA-256 is ${found} and ${sha256} was noted`;
   }
 
-  async #compareObjects({ before, isDryRun }: ReconciliationOptions, tally: Tally, signal: AbortSignal): Promise<number> {
+  /** Looks again at each, since the pass took its time; answers how many went. */
+  async #takeAway(missing: readonly StoredArtifact[]): Promise<number> {
+    let taken = 0;
+    for (const { id, storagePath } of missing) {
+      if ((await this.#store.head(storagePath)) === null) taken += await this.#artifacts.delete([id], null);
+    }
+    return taken;
+  }
+
+  async #compareObjects(before: Date, mends: boolean, tally: Tally, signal: AbortSignal): Promise<number> {
     let objects = 0;
     for await (const { looked, keys } of this.objectsWithoutArtifact(before, signal)) {
       objects += looked;
       for (const key of keys) tally.add((await this.#store.head(key))?.sizeBytes ?? 0, key);
-      if (isDryRun) continue;
+      if (!mends) continue;
       await this.#store.deleteObjects(keys);
       tally.mended += keys.length;
     }
     return objects;
   }
 
-  async #compareTotals(isDryRun: boolean): Promise<Tally> {
+  async #compareTotals(mends: boolean): Promise<Tally> {
     const tally = new Tally();
     for (const { organizationId, noted, counted } of await this.#quotas.wrongTotals()) {
       const line = `organization ${organizationId}: ${noted.artifacts} artifacts of ${noted.bytes} bytes noted, ${counted.artifacts} of ${counted.bytes} there`;
       tally.add(Math.abs(noted.bytes - counted.bytes), line);
-      if (isDryRun) continue;
+      if (!mends) continue;
       await this.#quotas.recount(organizationId);
       tally.mended += 1;
     }

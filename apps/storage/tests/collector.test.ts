@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Lease, lockIds } from '@cloudscan/database';
 import { FilesystemObjectStore } from '@cloudscan/object-store';
 import { storage } from '@cloudscan/contracts';
+import { newId } from '@cloudscan/testing';
 import test from 'ava';
 import { aRequest, failureOf, filesIn, getArtifact, put, startStorage, upload } from './support/storage.ts';
 import type { TestStorage } from './support/storage.ts';
@@ -81,6 +82,33 @@ test('takes an upload that came wrong', async (t) => {
   t.is((await app.collector.runOnce(signal))?.unfinished, 1);
   t.deepEqual(await rowsOf(service), []);
   t.deepEqual(filesIn(files), { objects: [], others: [] });
+});
+
+test('takes an upload that nobody asked for and that no quota has room for', async (t) => {
+  const service = await startStorage(t);
+  const { rpc, app, clock, files } = service;
+  const organizationId = newId();
+  await rpc.call('setQuota', { organizationId, limits: { bytes: 10n, artifacts: 0n, uploadBytes: 0n } });
+  await upload(rpc, 'eight...', { organizationId });
+  const { artifact } = await rpc.call('createArtifact', aRequest({ organizationId, sizeBytes: 5n, expiresInHours: 168 }));
+  clock.advance(26 * hourMs);
+  t.deepEqual(await app.collector.runOnce(signal), { ...nothing, unfinished: 1, deleted: 1 });
+  t.deepEqual(await rowsOf(service), [{ id: artifact!.id, status: 'created' }]);
+  t.deepEqual(filesIn(files), { objects: [], others: [] });
+});
+
+test('counts totals again that are wrong', async (t) => {
+  const service = await startStorage(t);
+  const { rpc, app, database } = service;
+  const [organizationId, uncounted] = [newId(), newId()];
+  await upload(rpc, 'content', { organizationId, sizeBytes: 7n });
+  await upload(rpc, 'content', { organizationId: uncounted, sizeBytes: 7n });
+  await database.query('UPDATE storage.organizations SET used_bytes = -5 WHERE organization_id = $1', [organizationId]);
+  await database.query('DELETE FROM storage.organizations WHERE organization_id = $1', [uncounted]);
+  t.deepEqual(await app.collector.runOnce(signal), { ...nothing, recounted: 2 });
+  for (const id of [organizationId, uncounted]) {
+    t.like(await rpc.call('getQuota', { organizationId: id }), { usedBytes: 7n, usedArtifacts: 1n });
+  }
 });
 
 test('finishes deletions that were broken off, whether before the bytes or after them', async (t) => {

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { storage } from '@cloudscan/contracts';
 import { newId, testFile } from '@cloudscan/testing';
 import test from 'ava';
@@ -79,6 +81,19 @@ test('a wrong completion says what is wrong, and the upload goes on until its by
   const again = { ...upload, uploadId };
   const right = await putParts(again, ['part']);
   t.is(await download((await rpc.call('completeMultipartUpload', { ...again, parts: right })).url), 'part');
+});
+
+test('an upload that the store has forgotten is over, and another one can begin', async (t) => {
+  const { rpc, files } = service;
+  const upload = await begin();
+  const parts = await putParts(upload, ['part']);
+  rmSync(join(files.dataDir, 'multipart', upload.uploadId), { recursive: true });
+  t.is((await failureOf(rpc.call('completeMultipartUpload', { ...upload, parts }))).code, 'not_found');
+  const { uploadId } = await rpc.call('initiateMultipartUpload', { artifactId: upload.artifactId });
+  t.not(uploadId, upload.uploadId);
+  const again = { ...upload, uploadId };
+  const url = (await rpc.call('completeMultipartUpload', { ...again, parts: await putParts(again, ['again']) })).url;
+  t.is(await download(url), 'again');
 });
 
 test('parts stay below the declared size', async (t) => {

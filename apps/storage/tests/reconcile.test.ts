@@ -125,14 +125,20 @@ test('reads objects through where it is told to', async (t) => {
   t.regex(report.differences.wrongObjects.examples[0]!, new RegExp(`${id} .*its SHA-256 is [0-9a-f]{64} and [0-9a-f]{64} was noted$`));
 });
 
-test('takes no artifact away where none has its object', async (t) => {
+test('takes nothing away where no artifact has its object', async (t) => {
   const service = await startStorage(t);
   const ids = [await available(service, 'a'), await available(service, 'b')];
   rmSync(join(service.files.dataDir, 'objects'), { recursive: true });
+  const foreign = await upload(service.rpc, 'of another database');
+  await service.database.query('DELETE FROM storage.artifacts WHERE id = $1', [foreign]);
   const { code, report } = await run(service, []);
   t.is(code, 3);
   t.true(report.isForeignStore);
   t.like(report.differences.artifactsWithoutObject, { count: 2, mended: 0 });
+  t.like(report.differences.objectsWithoutArtifact, { count: 1, mended: 0 });
+  service.clock.advance(2 * hourMs);
+  t.is((await service.app.collector.runOnce(signal))!.orphans, 0, 'nor does the collector');
+  t.is(filesIn(service.files).objects.length, 1);
   t.is((await getArtifact(service.rpc, ids[0]!)).artifact!.id, ids[0]!);
 });
 
