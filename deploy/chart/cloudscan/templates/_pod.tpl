@@ -69,7 +69,7 @@ spec:
         {{- end }}
   volumes:
     - name: tmp
-      emptyDir: { sizeLimit: 64Mi }
+      emptyDir: { sizeLimit: {{ $values.tmpSize | default "64Mi" }} }
     {{- with $storageTls }}
     - name: storage-tls
       secret:
