@@ -26,7 +26,7 @@ export async function getAttestation(ports: UseCasePorts, caller: Caller, reques
   if (isTerminal(scan.status)) {
     throw new DomainError(
       'not_found',
-      `scan ${scanId} has no attestation; one is made shortly after a scan has completed, where the deployment has a key for it`,
+      `scan ${scanId} has no attestation; one is made shortly after a scan has completed, but not of imported results, nor without a key`,
     );
   }
   throw failedPrecondition(`scan ${scanId} is ${scan.status} and has no attestation yet`);
