@@ -1,4 +1,10 @@
-import { BlobSASPermissions, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } from '@azure/storage-blob';
+import {
+  BlobSASPermissions,
+  BlobServiceClient,
+  generateBlobSASQueryParameters,
+  SASProtocol,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
 import type { BlobSASSignatureValues, SASQueryParameters } from '@azure/storage-blob';
 import { attachmentDisposition } from '../content-disposition.ts';
 import { objectNameOf } from '../object-name.ts';
@@ -28,7 +34,7 @@ export class AzurePresigner {
     this.#options = options;
     this.#endpoint = endpointOf(options);
     this.#publicEndpoint = options.publicEndpoint?.replace(/\/$/, '') ?? this.#endpoint;
-    this.#key = credential instanceof StorageSharedKeyCredential ? credential : new DelegationKeys(this.#endpoint, credential);
+    this.#key = credential instanceof StorageSharedKeyCredential ? credential : keysOf(new BlobServiceClient(this.#endpoint, credential));
   }
 
   /** Throws when nothing can be signed. */
@@ -94,4 +100,8 @@ export class AzurePresigner {
     const latest = this.#key instanceof DelegationKeys ? Date.now() + maxDelegatedMs : Infinity;
     return new Date(Math.floor(Math.min(expiresAt.getTime(), latest) / 1000) * 1000);
   }
+}
+
+function keysOf(service: BlobServiceClient): DelegationKeys {
+  return new DelegationKeys((from, until) => service.getUserDelegationKey(from, until));
 }
