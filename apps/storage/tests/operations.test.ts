@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { HealthClient } from '@cloudscan/grpc';
 import { eventually } from '@cloudscan/testing';
+import { silentLogger } from '@cloudscan/telemetry';
 import { Client, credentials } from '@grpc/grpc-js';
 import test from 'ava';
-import { aRequest, filesIn, getArtifact, startStorage, upload } from './support/storage.ts';
+import { createApp } from '../src/create-app.ts';
+import { aRequest, failureOf, filesIn, getArtifact, startStorage, upload } from './support/storage.ts';
 
 test('tells of its health and its services by gRPC, and of readiness and metrics by HTTP', async (t) => {
   const service = await startStorage(t);
@@ -60,8 +62,25 @@ test('told to stop it takes no more work, and lets an upload finish that has beg
   const { port } = new URL(uploadUrl);
   const stopped = app.stop();
   await eventually(async () => (await fetch(`http://127.0.0.1:${port}/`).catch(() => null)) === null, { what: 'the edge to close' });
+  t.is((await fetch(`http://127.0.0.1:${app.opsPort}/ready`)).status, 503, 'load balancers look elsewhere');
+  const refused = await failureOf(rpc.call('createArtifact', aRequest()));
+  t.is(refused.code, 'unavailable');
   released.resolve();
   t.is((await uploading).status, 200);
   await stopped;
   t.is(filesIn(files).objects.length, 1);
+});
+
+test('starting and stopping again and again leaves nothing open', async (t) => {
+  const { config, database } = await startStorage(t);
+  for (let round = 0; round < 3; round += 1) {
+    const apps = await Promise.all([1, 2].map(() => createApp(config, { log: silentLogger })));
+    await Promise.all(apps.map((app) => app.start()));
+    await Promise.all(apps.flatMap((app) => [app.stop(), app.stop()]));
+    const ports = apps.flatMap(({ opsPort, httpPort }) => [opsPort, httpPort]);
+    t.deepEqual([...new Set(ports)], [0], 'no port is listened on');
+  }
+  const sessions = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'cloudscan-storage%'`;
+  const own = config.database.maxConnections + 1;
+  await eventually(async () => (await database.query(sessions)).length <= own, { what: 'the sessions of stopped services to end' });
 });
