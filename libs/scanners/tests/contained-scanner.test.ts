@@ -172,8 +172,8 @@ test('elsewhere Docker does the work, in a container that may do nothing else', 
     '--pids-limit',
   ])
     t.true(run.includes(limit), limit);
-  t.true(run.includes(`--mount type=bind,source=${here.root}/source,target=/source,readonly`), run);
-  t.true(run.endsWith('--entrypoint checker registry.example/checker:3 /source'), run);
+  t.true(run.includes(`--mount type=bind,source=${here.root}/source,target=${here.root}/source,readonly`), run);
+  t.true(run.endsWith(`--entrypoint checker registry.example/checker:3 ${here.root}/source`), run);
   const [, name] = /--name (cloudscan-checker-[0-9a-f-]+)/.exec(run) ?? [];
   t.is(removal, `rm --force ${name}`);
 });

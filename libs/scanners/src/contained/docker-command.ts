@@ -1,6 +1,5 @@
 import type { ContainedScanner } from './contained-scanner.ts';
 
-const source = '/source';
 const results = '/tmp/results.sarif';
 /** Processes and threads of one tool. */
 const maxProcesses = 1024;
@@ -28,7 +27,7 @@ export function dockerCall({ docker, host }: Pick<DockerRun, 'docker' | 'host'>)
  * a root file system to write to. Its SARIF comes by standard output. `{source}` stands for the folder of the source.
  */
 export function dockerCommand(tool: ContainedScanner, run: DockerRun): readonly string[] {
-  const args = tool.args.map((arg) => arg.replaceAll('{source}', source).replaceAll('{results}', results));
+  const args = tool.args.map((arg) => arg.replaceAll('{results}', results));
   const program = [...tool.command, ...args];
   const hasFile = tool.args.some((arg) => arg.includes('{results}'));
   const [entrypoint, ...rest] = hasFile ? ['sh', '-c', writeResults, results, ...program] : program;
@@ -40,7 +39,8 @@ export function dockerCommand(tool: ContainedScanner, run: DockerRun): readonly 
     // As much swap as memory is no swap at all.
     ...['--memory', `${tool.memoryMb}m`, '--memory-swap', `${tool.memoryMb}m`],
     ...['--tmpfs', '/tmp:rw,exec,mode=1777', '--env', 'HOME=/tmp', '--env', 'LC_ALL=C.UTF-8', '--workdir', '/tmp'],
-    ...['--mount', `type=bind,source={source},target=${source},readonly`],
+    // Where it is on this machine, since a log may name its files by their absolute paths.
+    ...['--mount', 'type=bind,source={source},target={source},readonly'],
     ...['--entrypoint', entrypoint!, tool.image, ...rest],
   ];
 }
