@@ -59,7 +59,7 @@ class Gitleaks implements Scanner {
       unstamped,
       lowest,
     });
-    return 'problem' in probed ? probed : { ...probed, rulesVersion: this.#settings.gitleaks.config };
+    return 'problem' in probed ? probed : { version: probed.version, rulesVersion: this.#settings.gitleaks.config };
   }
 
   async scan(context: ScanContext): Promise<ScannerOutcome> {

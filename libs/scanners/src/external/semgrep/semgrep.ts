@@ -67,7 +67,8 @@ class Semgrep implements Scanner {
       lowest,
       variables,
     });
-    return 'problem' in probed ? probed : { ...probed, rulesVersion: settings.config === '' ? ownRulesVersion() : settings.config };
+    if ('problem' in probed) return probed;
+    return { version: probed.version, rulesVersion: settings.config === '' ? ownRulesVersion() : settings.config };
   }
 
   async scan(context: ScanContext): Promise<ScannerOutcome> {
