@@ -1,6 +1,6 @@
 /** Texts in which a scanner of each type finds something. */
 export const telling = {
-  secret: `GITHUB_TOKEN=ghp_${'aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdE'}\n`,
+  secret: `GITHUB_TOKEN=ghp_${'aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zTfWkM'}\n`,
   code: `const { exec } = require('child_process');\napp.get('/', (req, res) => exec('ls ' + req.query.dir));\n`,
   requirements: 'left-behind==1.0.0\n',
 } as const;

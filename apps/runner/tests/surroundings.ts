@@ -9,7 +9,7 @@ import type { ExecutionContext } from 'ava';
 const canary = 'canary-5d1c';
 /** What a scanner of each kind would report, were it led here. */
 const outsideFiles: Readonly<Record<string, string>> = {
-  'deploy.env': `GITHUB_TOKEN=ghp_${'cA3nA5rY7jK9mN1pQ2rS4tU6vW8xY0zAbCdE'}\nNAME=${canary}\n`,
+  'deploy.env': `GITHUB_TOKEN=ghp_${'cA3nA5rY7jK9mN1pQ2rS4tU6vW8xY0zTfWkM'}\nNAME=${canary}\n`,
   'server.js': `const { exec } = require('child_process');\napp.get('/', (req, res) => exec('${canary} ' + req.query.dir));\n`,
   'requirements.txt': `${canary}==1.0.0\n`,
   'pom.xml': `<project><artifactId>${canary}</artifactId><version>1.0.0</version></project>\n`,
