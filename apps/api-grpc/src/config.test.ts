@@ -3,6 +3,17 @@ import { ConfigError } from '@cloudscan/config';
 import test from 'ava';
 import { loadConfig } from './config.ts';
 
+test('imports within the limits of code scanning unless told otherwise', (t) => {
+  const { imports, policy } = loadConfig({});
+  t.like(imports.spool, { maxGzipBytes: 10 * 1024 ** 2, maxConcurrent: 2 });
+  t.like(imports.limits, { maxRuns: 20, maxResultsPerRun: 25_000 });
+  t.is(policy.importedResultsPerRun, 5000);
+  const raised = loadConfig({ IMPORT_MAX_RESULTS_PER_RUN: '1000000', IMPORT_KEPT_RESULTS_PER_RUN: '1000000', IMPORT_MAX_RUNS: '200' });
+  t.like(raised.imports.limits, { maxRuns: 200, maxResultsPerRun: 1_000_000 });
+  t.is(raised.policy.importedResultsPerRun, 1_000_000);
+  t.throws(() => loadConfig({ IMPORT_MAX_CONCURRENT: '0' }), { instanceOf: ConfigError, message: /IMPORT_MAX_CONCURRENT/ });
+});
+
 test('has a default for everything, all of it on this machine', (t) => {
   const config = loadConfig({});
   t.deepEqual(config.grpc, { host: '127.0.0.1', port: 9999 });

@@ -11,6 +11,8 @@ import { readStorageClientConfig } from '@cloudscan/storage-client';
 import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
+import { readImportConfig } from './import/config.ts';
+import type { ImportConfig } from './import/config.ts';
 
 export interface ApiGrpcConfig {
   readonly logLevel: LogLevel;
@@ -24,6 +26,7 @@ export interface ApiGrpcConfig {
   /** Null: cache in memory, events by PostgreSQL. */
   readonly redis: RedisConfig | null;
   readonly storage: StorageClientConfig;
+  readonly imports: ImportConfig;
   readonly policy: ScanPolicy;
 }
 
@@ -38,6 +41,7 @@ export function loadConfig(env: Environment): ApiGrpcConfig {
     database: readDatabaseConfig(reader),
     redis: readRedisConfig(reader),
     storage: readStorageClientConfig(reader),
+    imports: readImportConfig(reader),
     policy: readScanPolicy(reader),
   }));
 }
@@ -51,6 +55,7 @@ function readScanPolicy(reader: EnvReader): ScanPolicy {
     attestationKeys: readAttestationKeys(reader),
     gitProtocols: reader.list('GIT_ALLOWED_PROTOCOLS', gitProtocols, ['https', 'ssh']),
     maxSourceBytes: reader.integer('SOURCE_MAX_BYTES', 5 * 1024 ** 3, { min: 1, max: Number.MAX_SAFE_INTEGER }),
+    importedResultsPerRun: reader.integer('IMPORT_KEPT_RESULTS_PER_RUN', 5000, { min: 1, max: 2 ** 31 - 1 }),
     watchPollMs: reader.integer('WATCH_POLL_MS', 5000, { min: 10, max: 600_000 }),
   };
 }

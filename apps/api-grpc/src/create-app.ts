@@ -15,6 +15,8 @@ import { createLogger, createMetricsRegistry } from '@cloudscan/telemetry';
 import type { Logger } from '@cloudscan/telemetry';
 import { Authenticator } from './authenticate.ts';
 import type { ApiGrpcConfig } from './config.ts';
+import { LogSpool } from './import/log-spool.ts';
+import { SpooledSarifLogs } from './import/sarif-logs.ts';
 import { organizationService } from './services/organization-service.ts';
 import { projectService } from './services/project-service.ts';
 import { scanService } from './services/scan-service.ts';
@@ -47,12 +49,12 @@ export async function createApp(config: ApiGrpcConfig, overrides: Overrides = {}
   const caching = createCaching({ redis: config.redis, database, databaseConfig: config.database, applicationName: service, log });
   const queue = new PgBossQueue(config.database, { applicationName: service, role: orchestratorRoles.system, mode: 'send', logger: log });
   const storage = overrides.storage ?? new GrpcStorageClient(config.storage.endpoint, config.storage);
-  const { scans, organizations, projects, systemScans } = createRepositories(database, queue);
+  const spool = new LogSpool(config.imports.spool);
+  const { systemScans, ...repositories } = createRepositories(database, queue);
   const useCases = createUseCases({
-    scans,
-    organizations,
-    projects,
+    ...repositories,
     storage,
+    sarif: new SpooledSarifLogs(spool, config.imports.limits),
     cache: caching.cache,
     events: caching.events,
     clock: { now: () => new Date() },
@@ -73,7 +75,7 @@ export async function createApp(config: ApiGrpcConfig, overrides: Overrides = {}
     checks: readinessChecks(database, storage, caching),
     metrics: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   });
-  return new App({ log, database, queue, caching, storage, grpc, ops });
+  return new App({ log, database, queue, caching, storage, spool, grpc, ops });
 }
 
 /** Reading works without the storage service and without Redis: taking this process out of service would not help. */
@@ -92,6 +94,7 @@ interface Parts {
   readonly queue: PgBossQueue;
   readonly caching: Caching;
   readonly storage: StorageClient;
+  readonly spool: LogSpool;
   readonly grpc: GrpcServer;
   readonly ops: OpsServer;
 }
@@ -101,13 +104,14 @@ class App implements ApiGrpc {
   readonly #shutdown: Shutdown;
 
   constructor(parts: Parts) {
-    const { log, database, queue, caching, storage, grpc, ops } = parts;
+    const { log, database, queue, caching, storage, spool, grpc, ops } = parts;
     this.#parts = parts;
     this.#shutdown = new Shutdown(log);
     this.#shutdown.on('not-ready', 'ops', 100, () => ops.drain());
     this.#shutdown.on('not-ready', 'grpc', 100, () => grpc.drain());
     this.#shutdown.on('drain', 'grpc', drainMs + 1000, () => grpc.stop(drainMs));
     this.#shutdown.on('close', 'ops', 1000, () => ops.stop());
+    this.#shutdown.on('close', 'imports', 1000, () => spool.stop());
     this.#shutdown.on('close', 'storage', 1000, () => storage.close());
     this.#shutdown.on('close', 'queue', 5000, () => queue.stop());
     // Its last signals go out over the database.
@@ -126,8 +130,9 @@ class App implements ApiGrpc {
   }
 
   async start(): Promise<void> {
-    const { log, queue, caching, ops, grpc } = this.#parts;
+    const { log, queue, caching, spool, ops, grpc } = this.#parts;
     log.warn({ AUTH_MODE: 'disabled' }, 'authentication is disabled: whoever reaches this port may read and change everything');
+    spool.start();
     await Promise.all([queue.start(), caching.start()]);
     await ops.start();
     await grpc.start();

@@ -9,9 +9,9 @@ import {
   toolRunToWire,
   toolStatusOnWire,
 } from '@cloudscan/grpc';
-import { hasToolFailed, totalOf } from '@cloudscan/domain';
+import { hasToolFailed, isImported, totalOf } from '@cloudscan/domain';
 import type { FailureEvidence, Organization, Project, Scan, ScanEvent } from '@cloudscan/domain';
-import type { GivenFinding, GivenToolRun, ScanView } from '@cloudscan/orchestration';
+import type { GivenFinding, GivenToolRun, ImportCutKind, ImportedScan, ScanView } from '@cloudscan/orchestration';
 
 /** A scan whose place in the queue nobody asked for: lists and the answers to a runner. */
 export function scanToWire(scan: Scan): wire.Scan {
@@ -46,6 +46,7 @@ export function scanViewToWire({ scan, queuePosition }: ScanView): wire.Scan {
     priority: scan.priority,
     jobName: scan.jobName ?? '',
     failureEvidence: scan.failureEvidence === null ? undefined : evidenceToWire(scan.failureEvidence),
+    imported: isImported(scan),
     partial: scan.status === 'completed' && scan.tools.some(hasToolFailed),
   };
 }
@@ -119,6 +120,24 @@ export function toolRunFromWire(run: wire.ToolRun): GivenToolRun {
     errorMessage: run.errorMessage,
     rulesVersion: run.rulesVersion,
     evidence: run.evidence,
+  };
+}
+
+const importCutKinds = {
+  results: wire.ImportCutKind.IMPORT_CUT_KIND_RESULTS,
+  locations: wire.ImportCutKind.IMPORT_CUT_KIND_LOCATIONS,
+  texts: wire.ImportCutKind.IMPORT_CUT_KIND_TEXTS,
+} as const satisfies Record<ImportCutKind, wire.ImportCutKind>;
+
+export function importedToWire({ scan, runs, cuts, upload }: ImportedScan): wire.ImportSarifResponse {
+  return {
+    scan: scanToWire(scan),
+    runs: runs.map((run) => ({ ...run })),
+    cuts: cuts.map((cut) => ({ ...cut, kind: importCutKinds[cut.kind], count: BigInt(cut.count) })),
+    uploadUrl: upload?.upload.url ?? '',
+    uploadHeaders: { ...upload?.upload.headers },
+    uploadExpiresAt: upload?.upload.expiresAt,
+    artifactId: upload?.artifactId ?? '',
   };
 }
 

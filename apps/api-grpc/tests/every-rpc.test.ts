@@ -3,6 +3,7 @@ import { newId, testFile } from '@cloudscan/testing';
 import test from 'ava';
 import { startApi, Tenant } from './support/api.ts';
 import type { Api } from './support/api.ts';
+import { aLog, aRun, importRequests } from './support/import.ts';
 import { organizationRows, projectRows, scanRows } from './support/rpc-table.ts';
 import type { Request, RpcRow } from './support/rpc-table.ts';
 
@@ -16,6 +17,7 @@ test.before(async () => {
 interface AnyClient {
   call(name: string, request: Request): Promise<unknown>;
   stream(name: string, request: Request): AsyncIterable<unknown>;
+  upload(name: string, requests: AsyncIterable<unknown>): Promise<unknown>;
 }
 
 const services: Readonly<Record<string, { readonly rows: Readonly<Record<string, RpcRow>>; readonly client: () => AnyClient }>> = {
@@ -27,8 +29,10 @@ const services: Readonly<Record<string, { readonly rows: Readonly<Record<string,
 for (const [service, { rows, client }] of Object.entries(services)) {
   for (const [name, row] of Object.entries(rows)) {
     const title = `${service}.${name}`;
-    const send = async (request: Request): Promise<unknown> =>
-      name === 'watchScan' ? allOf(client().stream(name, request)) : client().call(name, request);
+    const send = async (request: Request): Promise<unknown> => {
+      if (name === 'watchScan') return allOf(client().stream(name, request));
+      return name === 'importSarif' ? client().upload(name, importRequests(request, aLog(aRun([])))) : client().call(name, request);
+    };
     const good = async (): Promise<Request> => row.good(await Tenant.create(api), api);
 
     test(`${title}: answers a good request`, async (t) => {

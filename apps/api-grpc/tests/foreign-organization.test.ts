@@ -31,6 +31,8 @@ test.before(async () => {
   useCases = createUseCases({
     ...createRepositories(database, queue),
     storage: api.storage,
+    // A stranger's log is not even received.
+    sarif: { receive: () => Promise.reject(new Error('received')) },
     cache: caching.cache,
     events: caching.events,
     clock: { now: () => new Date() },
@@ -55,6 +57,7 @@ const attempts: Readonly<Record<Exclude<keyof UseCases, OfTheSystem>, (id: strin
   listScans: () =>
     useCases.listScans(stranger, { ...page, organizationId: stranger.scope.organizationId, projectId: mine.projectId, status: null }),
   cancelScan: (id) => useCases.cancelScan(stranger, { id }),
+  importSarif: async () => useCases.importSarif(stranger, anImport(mine), (async function* () {})()),
   updateScan: (id) =>
     useCases.updateScan(stranger, {
       ...runner,
@@ -149,6 +152,23 @@ test('only the system lists organizations', async (t) => {
   const { items } = await useCases.listOrganizations(system, page);
   t.true(items.length >= 2);
 });
+
+function anImport({ organizationId, projectId }: Tenant): Parameters<UseCases['importSarif']>[1] {
+  return {
+    organizationId,
+    projectId,
+    gitUrl: '',
+    gitBranch: '',
+    gitCommit: '',
+    scanType: null,
+    userId: '',
+    sizeBytes: 0,
+    sha256: '',
+    filename: '',
+    keepLog: false,
+    idempotencyKey: null,
+  };
+}
 
 function aScanRequest(organizationId: string): Parameters<UseCases['createScan']>[1] {
   return {

@@ -1,16 +1,18 @@
 import { resolve } from 'node:path';
 import type { Environment } from '@cloudscan/config';
+import { importLog } from './commands/import.ts';
 import { cancelScan, deleteScan, getScan, listArtifacts, listFindings, listScans, watch } from './commands/inspect.ts';
 import { parseTarget, runScan } from './commands/scan.ts';
 import { isScanId, verifyFile, verifyScan } from './commands/verify.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { useLocalStack } from './local-stack.ts';
 import type { LocalStackUse } from './local-stack.ts';
-import type { Actions, GlobalOptions, ScanFlags, VerifyFlags } from './program.ts';
+import type { Actions, GlobalOptions, ImportFlags, ScanFlags, VerifyFlags } from './program.ts';
 import { createProgressView } from './progress.ts';
 import type { ProgressView } from './progress.ts';
 import { connect, parseServer, resolveServer } from './server.ts';
 import type { ServerClients } from './server.ts';
+import { openLogFile } from './source/log-file.ts';
 
 export interface ActionContext {
   /** The folder of this project, ending in `/`. */
@@ -42,6 +44,7 @@ export function createActions(context: ActionContext): Actions {
   };
   return {
     scan: (target, flags, options) => scan(context, target, flags, options),
+    import: (file, flags, options) => importFile(context, file, flags, options),
     list: (flags, options) =>
       ask(options, (server) =>
         listScans(server, {
@@ -74,15 +77,34 @@ async function verify(ask: Ask, context: ActionContext, target: string, flags: V
 
 async function scan(context: ActionContext, text: string, flags: ScanFlags, options: GlobalOptions): Promise<void> {
   const target = parseTarget(text, context.cwd);
+  await work(context, options, (server, progress) => {
+    const format = flags.format ?? (options.json ? 'json' : 'table');
+    const output = flags.output === undefined ? undefined : resolve(context.cwd, flags.output);
+    const scanOptions = { ...flags, format, output, project: flags.project, organization: options.organization, env: context.env };
+    return runScan(server, target, scanOptions, progress, context.signal);
+  });
+}
+
+async function importFile(context: ActionContext, file: string, flags: ImportFlags, options: GlobalOptions): Promise<void> {
+  const path = file === '-' ? null : resolve(context.cwd, file);
+  using log = await openLogFile(path, process.stdin, context.signal);
+  const { organization, json = false } = options;
+  const importOptions = { ...flags, type: flags.type, gitUrl: flags.url, organization, json };
+  await work(context, options, (server, progress) => importLog(server, log, importOptions, progress, context.signal));
+}
+
+/** Works with the server that was named, else with the stack of this machine, which is started where none runs. */
+async function work(
+  context: ActionContext,
+  options: GlobalOptions,
+  job: (server: ServerClients, progress: ProgressView) => Promise<ExitCode>,
+): Promise<void> {
   const progress = createProgressView(process.stderr);
   const local = options.server === undefined ? await startLocal(context, options, progress) : null;
   try {
-    const server = connect(local === null ? parseServer(options.server!) : parseServer(local.stack.grpc), options);
+    const server = connect(parseServer(local === null ? options.server! : local.stack.grpc), options);
     try {
-      const format = flags.format ?? (options.json ? 'json' : 'table');
-      const output = flags.output === undefined ? undefined : resolve(context.cwd, flags.output);
-      const scanOptions = { ...flags, format, output, project: flags.project, organization: options.organization, env: context.env };
-      context.onExitCode(await runScan(server, target, scanOptions, progress, context.signal));
+      context.onExitCode(await job(server, progress));
     } finally {
       server.close();
     }

@@ -24,6 +24,15 @@ export interface ScanFlags {
   readonly limit: number;
 }
 
+export interface ImportFlags {
+  readonly project: string;
+  readonly type?: ScanType;
+  readonly url: string;
+  readonly branch: string;
+  readonly commit: string;
+  readonly failOn: Severity | 'never';
+}
+
 export interface VerifyFlags {
   readonly sarif?: string;
   readonly key?: string;
@@ -32,6 +41,7 @@ export interface VerifyFlags {
 /** What the commands do; `main.ts` gives the real ones. */
 export interface Actions {
   scan(target: string, flags: ScanFlags, options: GlobalOptions): Promise<void>;
+  import(file: string, flags: ImportFlags, options: GlobalOptions): Promise<void>;
   list(flags: { readonly project?: string; readonly status?: ScanStatus; readonly limit: number }, options: GlobalOptions): Promise<void>;
   get(id: string, options: GlobalOptions): Promise<void>;
   watch(id: string, options: GlobalOptions): Promise<void>;
@@ -79,17 +89,25 @@ export function createProgram(
     .addOption(new Option('--types <types>', `comma-separated: ${scanTypes.join(',')}`).argParser(parseTypes).default(scanTypes, 'all'))
     .addOption(new Option('--format <format>', 'how to print the result').choices(['table', 'json', 'sarif']))
     .option('--output <file>', 'write the result to a file instead of standard output')
-    .addOption(
-      new Option('--fail-on <severity>', 'exit with 1 when there is a finding at or above it')
-        .choices([...severities.slice(0, 4), 'never'])
-        .default('high'),
-    )
+    .addOption(failOnOption())
     .option('--project <name>', "the project; by default the folder's or the repository's name")
     .option('--branch <name>', 'the branch to clone', '')
     .option('--commit <sha>', 'the commit to check out', '')
     .addOption(limitOption('rows of the table', 100))
     .addHelpText('after', scanExamples)
     .action((target: string, flags: ScanFlags) => actions.scan(target, flags, options()));
+  program
+    .command('import')
+    .argument('<file>', 'a SARIF 2.1.0 log, plain or gzip; - for standard input')
+    .description('import what a tool found elsewhere as a scan that has ended')
+    .requiredOption('--project <name>', 'the project; made where it is missing')
+    .addOption(new Option('--type <type>', 'of all findings; judged by the log when not given').choices(scanTypes))
+    .option('--url <git-url>', 'the repository that was scanned; by default what the log says', '')
+    .option('--branch <name>', 'its branch', '')
+    .option('--commit <sha>', 'its commit', '')
+    .addOption(failOnOption())
+    .addHelpText('after', importExamples)
+    .action((file: string, flags: ImportFlags) => actions.import(file, flags, options()));
   program
     .command('list')
     .description('list scans, newest first')
@@ -131,6 +149,12 @@ function scanCommand(program: Command, name: string, description: string): Comma
     .addHelpText('after', `\nExample:\n  cloudscan ${name} 0190b2c4-7d3e-7c7b-9c55-3f1f8a4f2d11`);
 }
 
+function failOnOption(): Option {
+  return new Option('--fail-on <severity>', 'exit with 1 when there is a finding at or above it')
+    .choices([...severities.slice(0, 4), 'never'])
+    .default('high');
+}
+
 function limitOption(description: string, fallback: number): Option {
   return new Option('--limit <count>', description).argParser(parseCount).default(fallback);
 }
@@ -155,17 +179,24 @@ function parseTypes(text: string): readonly ScanType[] {
   return scanTypes.filter((type) => names.includes(type));
 }
 
-const scanExamples = `
+const codes = `
 Exit codes:
   0  no finding at or above --fail-on
   1  a finding at or above --fail-on
   2  wrong usage or configuration
   3  the scan failed or was cancelled
+`;
 
+const scanExamples = `${codes}
 Examples:
   cloudscan scan .
   cloudscan scan . --types sast,secrets --fail-on critical
   cloudscan scan https://git.example/team/app.git --branch main --format sarif --output app.sarif`;
+
+const importExamples = `${codes}
+Examples:
+  cloudscan import semgrep.sarif --project shop
+  codeql database analyze db --format sarif-latest --output - | cloudscan import - --project shop --type sast`;
 
 const verifyExamples = `
 Examples:

@@ -44,7 +44,10 @@ export interface ToolRun {
   readonly errorMessage: string;
   /** The version of the rules or of the advisory database. */
   readonly rulesVersion: string;
-  /** The end of what a tool that failed said of itself, at most 4 KiB, secrets redacted; empty when it did not fail. */
+  /**
+   * The end of what a tool that failed said of itself, and of a run that was imported its warnings and errors: at most 4 KiB, secrets
+   * redacted. Empty for a tool that was run here and did not fail.
+   */
   readonly evidence: string;
 }
 

@@ -13,6 +13,7 @@ export type { JobBlockage, JobDispatcher, JobHandle, JobSpec, JobStatus, JobWatc
 export type { LocalJob, LocalJobEnd, LocalJobRepository, NewLocalJob, ProcessMark } from './ports/local-job-repository.ts';
 export type { OrganizationChange, OrganizationRepository, ProjectChange, ProjectRepository } from './ports/organization-repository.ts';
 export type { Page, PageRequest } from './ports/page.ts';
+export type { Digest, SarifLog, SarifLogResult, SarifLogRun, SarifLogs } from './ports/sarif-logs.ts';
 export type { ScanEvents, ScanSignal } from './ports/scan-events.ts';
 export type {
   AttestMessage,
@@ -64,6 +65,8 @@ export type { GivenFinding } from './input/findings.ts';
 export type { Given, GivenPage } from './input/request-reader.ts';
 export type { GivenToolRun } from './input/tool-runs.ts';
 export type { CreatedScan } from './use-cases/create-scan.ts';
+export type { ImportedScan } from './use-cases/import-sarif.ts';
+export type { ImportCut, ImportCutKind } from './use-cases/import-tally.ts';
 export { gitProtocols } from './use-cases/ports.ts';
 export type { Caller, GitProtocol, ScanPolicy, SystemCaller, UseCasePorts } from './use-cases/ports.ts';
 export type { ScanView } from './use-cases/scan-view.ts';

@@ -12,7 +12,8 @@ import {
 import type { CallContext, Handlers, ServedService } from '@cloudscan/grpc';
 import type { CreatedScan, UseCases } from '@cloudscan/orchestration';
 import type { Authenticator } from '../authenticate.ts';
-import { eventToWire, findingFromWire, scanToWire, scanViewToWire, toolRunFromWire } from '../wire.ts';
+import { readImport } from '../import/requests.ts';
+import { eventToWire, findingFromWire, importedToWire, scanToWire, scanViewToWire, toolRunFromWire } from '../wire.ts';
 
 type ScanHandlers = Handlers<typeof scan.ScanServiceService>;
 
@@ -28,7 +29,7 @@ export function scanService(useCases: UseCases, auth: Authenticator): ServedServ
 function lifecycleHandlers(
   useCases: UseCases,
   auth: Authenticator,
-): Pick<ScanHandlers, 'createScan' | 'startScan' | 'cancelScan' | 'deleteScan' | 'deleteProjectScans'> {
+): Pick<ScanHandlers, 'createScan' | 'startScan' | 'importSarif' | 'cancelScan' | 'deleteScan' | 'deleteProjectScans'> {
   return {
     createScan: async (request, context) => {
       const created = await useCases.createScan(auth.member(context, request.organizationId, request.userId), {
@@ -40,6 +41,20 @@ function lifecycleHandlers(
       return createdToWire(created);
     },
     startScan: async (request, context) => scanViewToWire(await useCases.startScan(await auth.memberOfScan(context, request.id), request)),
+    importSarif: async (requests, context) => {
+      const { header, chunks } = await readImport(requests);
+      const imported = await useCases.importSarif(
+        auth.member(context, header.organizationId, header.userId),
+        {
+          ...header,
+          scanType: scanTypeOnWire.fromWire(header.scanType),
+          sizeBytes: Number(header.sizeBytes),
+          idempotencyKey: idempotencyKeyOf(context),
+        },
+        chunks,
+      );
+      return importedToWire(imported);
+    },
     cancelScan: async (request, context) => {
       await useCases.cancelScan(await auth.memberOfScan(context, request.id), request);
       return {};

@@ -85,7 +85,7 @@ function badProvenance(): BadInput[] {
   }));
 }
 
-function badGitUrl(): BadInput[] {
+function badGitUrl(name = 'git_url'): BadInput[] {
   const urls = {
     'no URL': 'team/app',
     'of a protocol that is not allowed': 'http://git.example.com/team/app.git',
@@ -99,7 +99,7 @@ function badGitUrl(): BadInput[] {
     'that runs a command': 'ext::sh -c id',
     'too long': `https://git.example.com/${long(2048)}`,
   };
-  return Object.entries(urls).map(([what, gitUrl]) => ({ what: `git_url ${what}`, change: { gitUrl }, names: ['git_url'] }));
+  return Object.entries(urls).map(([what, gitUrl]) => ({ what: `${name} ${what}`, change: { gitUrl }, names: [name] }));
 }
 
 function badFindings(): BadInput[] {
@@ -233,6 +233,28 @@ export const scanRows: Rows<typeof scan.ScanServiceService> = {
       },
     ],
     unknown: { organizationId: 'not_found', projectId: 'not_found', sourceArtifactId: 'not_found' },
+  },
+  // The header; the log comes after it.
+  importSarif: {
+    good: async ({ organizationId, projectId }) => ({ ...scan.ImportSarifHeader.create({ organizationId, projectId }) }),
+    bad: [
+      ...badId('organizationId', 'header.organization_id'),
+      ...badId('projectId', 'header.project_id'),
+      ...badGitUrl('header.git_url'),
+      { what: 'git_branch an option', change: { gitBranch: '-x' }, names: ['header.git_branch'] },
+      { what: 'git_commit no name of a commit', change: { gitCommit: 'main' }, names: ['header.git_commit'] },
+      ...badEnum('scanType', 'header.scan_type', { required: false }),
+      ...badText('userId', 'header.user_id', 255),
+      ...badNumber('sizeBytes', 'header.size_bytes', [-1n, 2n ** 62n, 7n]),
+      ...['abc', 'A'.repeat(64), 'a'.repeat(64)].map((sha256) => ({
+        what: `sha256 ${sha256.slice(0, 10)}`,
+        change: { sha256 },
+        names: ['header.sha256'],
+      })),
+      ...badText('filename', 'header.filename', 255),
+      { what: 'filename a path', change: { filename: '../etc/passwd' }, names: ['header.filename'] },
+    ],
+    unknown: { organizationId: 'not_found', projectId: 'not_found' },
   },
   getScan: { good: async (tenant) => ({ id: await tenant.pending() }), bad: badId('id', 'id'), unknown: { id: 'not_found' } },
   listScans: {

@@ -171,7 +171,7 @@ function hasFailed(tool: wire.ToolRun): boolean {
 }
 
 /** Whether a finding stands at or above the threshold. */
-function reaches(scan: wire.Scan, failOn: Severity | 'never'): boolean {
+export function reaches(scan: wire.Scan, failOn: Severity | 'never'): boolean {
   return failOn !== 'never' && severities.some((severity) => isAtLeast(severity, failOn) && (scan.findingsBySeverity[severity] ?? 0) > 0);
 }
 
@@ -232,7 +232,7 @@ function skippedNote(skipped: readonly { readonly path: string; readonly why: st
   return `left out: ${visible(first.path)} ${first.why}${more}`;
 }
 
-function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const [value, unit] = bytes < 1024 ** 2 ? [bytes / 1024, 'KiB'] : [bytes / 1024 ** 2, 'MiB'];
   return `${value.toFixed(1)} ${unit}`;

@@ -1,4 +1,4 @@
-import type { scan as wire } from '@cloudscan/contracts';
+import { scan as wire } from '@cloudscan/contracts';
 import { scanStatusOnWire, scanTypeOnWire, severityOnWire, toolStatusOnWire } from '@cloudscan/grpc';
 import { severities } from '@cloudscan/domain';
 import type { Severity } from '@cloudscan/domain';
@@ -85,6 +85,35 @@ export function toolsTable(tools: readonly wire.ToolRun[], { colours }: TextStyl
   return [trimLines(table.toString()), ...problems].join('\n');
 }
 
+/** One row per run of an imported log: what became of its results. */
+export function importedRunsTable(runs: readonly wire.ImportedRun[], { colours }: TextStyle): string {
+  const head = ['TOOL', 'VERSION', 'RESULTS', 'FINDINGS', 'SUPPRESSED', 'ABSENT', 'PASSED'].map((title) => colours.bold(title));
+  const table = new Table({ ...withoutRules, head });
+  for (const run of runs) {
+    const counts = [run.results, run.kept, run.suppressed, run.absent, run.passed].map(String);
+    table.push([visible(run.toolName), visible(run.toolVersion), ...counts]);
+  }
+  return trimLines(table.toString());
+}
+
+/** One line for each thing that an imported log holds and its findings do not. */
+export function cutLines(cuts: readonly wire.ImportCut[], runs: readonly wire.ImportedRun[]): readonly string[] {
+  return cuts.map((cut) => `  ${visible(runs[cut.runIndex]?.toolName ?? '')}: ${cutText(cut)}, first at ${visible(cut.firstPath)}`);
+}
+
+function cutText({ kind, count, limit }: wire.ImportCut): string {
+  switch (kind) {
+    case wire.ImportCutKind.IMPORT_CUT_KIND_RESULTS:
+      return `${count} results left out, since the ${limit} most severe are kept`;
+    case wire.ImportCutKind.IMPORT_CUT_KIND_LOCATIONS:
+      return `${count} further places left out, since a finding has ${limit}`;
+    case wire.ImportCutKind.IMPORT_CUT_KIND_TEXTS:
+      return `${count} findings whose texts were shortened`;
+    case wire.ImportCutKind.IMPORT_CUT_KIND_UNSPECIFIED:
+      return `${count} left out`;
+  }
+}
+
 /** The counts, as one line. */
 export function summaryLine(scan: wire.Scan, { colours }: TextStyle): string {
   const parts = severities.map((severity) => inSeverityColour(severity, `${scan.findingsBySeverity[severity] ?? 0} ${severity}`, colours));
@@ -107,6 +136,8 @@ export function scanDetails(scan: wire.Scan, style: TextStyle): string {
   if (scan.errorMessage !== '') lines.push(`${bold('error')}     ${visible(scan.errorMessage)}`);
   if (scan.failureEvidence !== undefined) lines.push(...evidenceLines(scan.failureEvidence, bold));
   if (scan.tools.length > 0) lines.push('', toolsTable(scan.tools, style));
+  for (const { name, evidence } of scan.tools)
+    if (evidence !== '') lines.push('', bold(`evidence of ${visible(name)}`), visibleLines(evidence));
   return lines.join('\n');
 }
 
@@ -126,7 +157,7 @@ function severityLabel(value: number, colours: Colours): string {
 
 function statusLabel(scan: wire.Scan, colours: Colours): string {
   const status = scanStatusOnWire.fromWire(scan.status) ?? 'unknown';
-  if (status === 'completed') return colours.green(status);
+  if (status === 'completed') return scan.partial ? colours.yellow('completed in part') : colours.green(status);
   return status === 'failed' || status === 'cancelled' ? colours.red(status) : colours.yellow(status);
 }
 

@@ -20,6 +20,7 @@ export function scanView(scan: wire.Scan) {
     organization_id: scan.organizationId,
     project_id: scan.projectId,
     status: scanStatusOnWire.fromWire(scan.status) ?? null,
+    partial: scan.partial,
     scan_types: scan.scanTypes.map((type) => scanTypeOnWire.fromWire(type)),
     attempt: scan.attempt,
     queue_position: scan.queuePosition || null,
@@ -30,6 +31,7 @@ export function scanView(scan: wire.Scan) {
     git_commit: scan.gitCommit || null,
     source_artifact_id: scan.sourceArtifactId || null,
     results_artifact_id: scan.resultsArtifactId || null,
+    imported: scan.imported,
     progress: scan.progress ?? null,
     failure_reason: failureReasonOnWire.fromWire(scan.failureReason) ?? null,
     error_message: scan.errorMessage || null,
@@ -83,6 +85,34 @@ export function findingView(finding: wire.Finding) {
     tool_name: finding.toolName,
     tool_version: finding.toolVersion,
     fingerprint: finding.fingerprint,
+  };
+}
+
+export function importedRunView(run: wire.ImportedRun) {
+  return {
+    tool_name: run.toolName,
+    tool_version: run.toolVersion,
+    results: run.results,
+    kept: run.kept,
+    suppressed: run.suppressed,
+    absent: run.absent,
+    passed: run.passed,
+  };
+}
+
+const importCutKinds: Readonly<Record<number, string>> = {
+  [wire.ImportCutKind.IMPORT_CUT_KIND_RESULTS]: 'results',
+  [wire.ImportCutKind.IMPORT_CUT_KIND_LOCATIONS]: 'locations',
+  [wire.ImportCutKind.IMPORT_CUT_KIND_TEXTS]: 'texts',
+};
+
+export function importCutView(cut: wire.ImportCut) {
+  return {
+    kind: importCutKinds[cut.kind] ?? null,
+    run_index: cut.runIndex,
+    count: Number(cut.count),
+    limit: cut.limit || null,
+    first_path: cut.firstPath,
   };
 }
 

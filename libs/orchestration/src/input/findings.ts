@@ -83,7 +83,7 @@ function readFinding(reader: RequestReader, field: string, given: GivenFinding):
     remediation: clip(given.remediation, freeText.remediation),
     rawOutput: rawOutputOf(given.rawOutput),
   };
-  return draft.fingerprint === '' ? { ...draft, fingerprint: fingerprintOf(draft) } : draft;
+  return withFingerprint(draft);
 }
 
 function readReferences(reader: RequestReader, field: string, references: readonly string[]): void {
@@ -103,6 +103,11 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A finding without a fingerprint gets one of its rule, place and code. */
+export function withFingerprint(draft: FindingDraft): FindingDraft {
+  return draft.fingerprint === '' ? { ...draft, fingerprint: fingerprintOf(draft) } : draft;
 }
 
 /** Not of the line: code that moves within its file keeps its fingerprint. */

@@ -10,7 +10,7 @@ export interface GivenToolRun extends Omit<ToolRun, 'scanType' | 'status'> {
 }
 
 const maxTools = 100;
-const maxEvidence = 4096;
+export const maxEvidence = 4096;
 const maxInteger = 2 ** 31 - 1;
 
 /** Reads what the tools of a run did. At least one must have been there: a scan without any has looked at nothing. */

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
-import { DomainError, failedPrecondition, invalidArgument, notFound, scanTypes } from '@cloudscan/domain';
+import { failedPrecondition, invalidArgument, notFound, scanTypes } from '@cloudscan/domain';
 import type { Scan, ScanSource, ScanType } from '@cloudscan/domain';
 import { readGitCommit, readGitRef, readGitUrl } from '../input/git-source.ts';
 import { readRequest } from '../input/request-reader.ts';
 import type { Given, RequestReader } from '../input/request-reader.ts';
 import type { CreateScanResult } from '../ports/scan-repository.ts';
+import { findReplay, idempotencyOf, keyConflict, mayHaveCommitted, readIdempotencyKey } from './idempotency.ts';
+import type { Idempotency } from './idempotency.ts';
 import { publishScan, queueFull } from './outcomes.ts';
 import type { Caller, ScanPolicy, UseCasePorts } from './ports.ts';
 import { viewOf } from './scan-view.ts';
@@ -47,7 +48,7 @@ const maxPriority = 100;
  */
 export async function createScan(ports: UseCasePorts, caller: Caller, request: CreateScanRequest): Promise<CreatedScan> {
   const wanted = readRequest((reader) => readCreateScan(reader, request, ports.policy));
-  const replay = await findReplay(ports, caller, wanted);
+  const replay = await findReplay(ports, caller, wanted.idempotency);
   if (replay !== null) return answer(ports, caller, replay, wanted);
   if ((await ports.projects.findById(caller.scope, wanted.projectId)) === null) throw notFound('project', wanted.projectId);
   if (wanted.source.artifactId !== null) await expectUploaded(ports, caller, wanted.source.artifactId);
@@ -94,7 +95,7 @@ interface WantedScan {
   readonly source: ScanSource;
   readonly declaration: SourceDeclaration;
   readonly priority: number;
-  readonly idempotency: { readonly key: string; readonly requestHash: string } | null;
+  readonly idempotency: Idempotency | null;
 }
 
 function readCreateScan(reader: RequestReader, request: CreateScanRequest, policy: ScanPolicy): WantedScan {
@@ -122,28 +123,7 @@ function readCreateScan(reader: RequestReader, request: CreateScanRequest, polic
     },
     priority: reader.integer('priority', request.priority, { min: -maxPriority, max: maxPriority }),
   };
-  return { ...wanted, idempotency: readIdempotency(reader, request.idempotencyKey, wanted) };
-}
-
-/** The key stands for what was asked, whatever the spelling: the hash is of the request as it was understood. */
-function readIdempotency(reader: RequestReader, key: string | null, wanted: object): WantedScan['idempotency'] {
-  if (key === null) return null;
-  reader.text('idempotency-key', key, {
-    max: 255,
-    required: true,
-    form: { pattern: /^[\x21-\x7e]+$/, description: '1 to 255 printable ASCII characters without spaces' },
-  });
-  return { key, requestHash: createHash('sha256').update(JSON.stringify(wanted)).digest('hex') };
-}
-
-async function findReplay({ scans }: UseCasePorts, { scope }: Caller, { idempotency }: WantedScan): Promise<Scan | null> {
-  const record = idempotency === null ? null : await scans.findByIdempotencyKey(scope, idempotency.key);
-  if (idempotency === null || record === null) return null;
-  if (record.requestHash !== idempotency.requestHash) throw keyConflict(idempotency.key);
-  if (record.scan === null) {
-    throw new DomainError('already_exists', `the scan that idempotency key ${idempotency.key} made was deleted; use a new key`);
-  }
-  return record.scan;
+  return { ...wanted, idempotency: idempotencyOf(readIdempotencyKey(reader, request.idempotencyKey), wanted) };
 }
 
 async function expectUploaded({ storage }: UseCasePorts, { scope }: Caller, artifactId: string): Promise<void> {
@@ -163,16 +143,12 @@ function created(result: CreateScanResult, { projectId, idempotency }: WantedSca
     case 'replayed':
       return result.scan;
     case 'key_conflict':
-      throw keyConflict(idempotency?.key ?? '');
+      throw keyConflict(idempotency);
     case 'project_not_found':
       throw notFound('project', projectId);
     case 'queue_full':
       throw queueFull(result.limit);
   }
-}
-
-function keyConflict(key: string): DomainError {
-  return new DomainError('already_exists', `idempotency key ${key} was used by another request; use a new key`);
 }
 
 /** The answer to a repeated call: the scan as it is now, and a fresh URL while its source is still to come. */
@@ -188,9 +164,4 @@ async function answer(ports: UseCasePorts, caller: Caller, scan: Scan, { declara
     await ports.scans.setSourceArtifact(caller.scope, { scanId: scan.id, artifactId: upload.artifactId, at: ports.clock.now() });
   }
   return { ...view, upload };
-}
-
-/** A database that went away may have committed before: the scan may be there and need its artifact. */
-function mayHaveCommitted(error: unknown): boolean {
-  return !(error instanceof DomainError) || error.code === 'unavailable' || error.code === 'internal';
 }

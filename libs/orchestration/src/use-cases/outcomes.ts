@@ -52,6 +52,11 @@ export function queueFull(limit: number): DomainError {
   });
 }
 
+/** What the import wrote may be gone: it gave no sign of life for too long. */
+export function importExpired(): DomainError {
+  return new DomainError('unavailable', 'the import was held up for too long; import the log again');
+}
+
 /** @throws not_found also for a scan of another organization */
 export async function findScan({ scans }: UseCasePorts, { scope }: Caller, id: string): Promise<Scan> {
   const scan = await scans.findById(scope, id);

@@ -1,7 +1,9 @@
 import type { OrganizationScope, SystemScope } from '@cloudscan/auth';
 import type { CacheService } from '../ports/cache-service.ts';
 import type { Clock, NewId } from '../ports/clock.ts';
+import type { ImportRepository } from '../ports/import-repository.ts';
 import type { OrganizationRepository, ProjectRepository } from '../ports/organization-repository.ts';
+import type { SarifLogs } from '../ports/sarif-logs.ts';
 import type { ScanEvents } from '../ports/scan-events.ts';
 import type { AdmissionLimits, ScanRepository } from '../ports/scan-repository.ts';
 import type { StorageClient } from '../ports/storage-client.ts';
@@ -9,9 +11,11 @@ import type { StorageClient } from '../ports/storage-client.ts';
 /** Everything that the use cases need of the world. */
 export interface UseCasePorts {
   readonly scans: ScanRepository;
+  readonly imports: ImportRepository;
   readonly organizations: OrganizationRepository;
   readonly projects: ProjectRepository;
   readonly storage: StorageClient;
+  readonly sarif: SarifLogs;
   readonly cache: CacheService;
   readonly events: ScanEvents;
   readonly clock: Clock;
@@ -36,6 +40,8 @@ export interface ScanPolicy {
   readonly attestationKeys: readonly string[];
   /** Bytes of the largest source archive. */
   readonly maxSourceBytes: number;
+  /** Results of one run of an imported log that become findings; of more, the most severe. */
+  readonly importedResultsPerRun: number;
   /** Milliseconds after which a watcher looks at the database without having been told to. */
   readonly watchPollMs: number;
 }

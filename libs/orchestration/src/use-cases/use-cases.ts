@@ -10,6 +10,7 @@ import { getDownloadUrl } from './get-download-url.ts';
 import { getFindings } from './get-findings.ts';
 import { getScan } from './get-scan.ts';
 import { getUploadUrl } from './get-upload-url.ts';
+import { importSarif } from './import-sarif.ts';
 import { listArtifacts } from './list-artifacts.ts';
 import { listScans } from './list-scans.ts';
 import {
@@ -35,6 +36,7 @@ const useCases = {
   updateScan,
   createFindings,
   completeScan,
+  importSarif,
   getFindings,
   getUploadUrl,
   getDownloadUrl,
