@@ -2,12 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { readConfig } from '@cloudscan/config';
 import type { Environment } from '@cloudscan/config';
 import { findExecutable } from '../../src/external/external-scanner.ts';
 import type { ExternalScannerFactory } from '../../src/external/external-scanner.ts';
-import { readExternalSettings } from '../../src/external/settings.ts';
 import type { ScanContext, Scanner } from '../../src/scanner.ts';
+import { externalSettings } from './fake-tool.ts';
 import { scanContext } from './scan-context.ts';
 
 export type SourceFiles = Readonly<Record<string, string>>;
@@ -48,7 +47,7 @@ ${script}
 }
 
 export function scannerOf(factory: ExternalScannerFactory, executable: string, environment: Environment = {}): Scanner {
-  return factory.create(executable, readConfig({ PATH: process.env['PATH'], ...environment }, readExternalSettings));
+  return factory.create(executable, externalSettings(environment));
 }
 
 /** The installed program itself; for tests that ask for it by `requires`. */
