@@ -45,6 +45,7 @@ export async function probeVersion(probe: VersionProbe): Promise<ProbedVersion |
       return { problem: describeEnd(outcome, { name, timeoutMs, memoryLimitMb, memorySetting: 'the memory of the machine' }).errorMessage };
     }
     const output = `${outcome.stdout}\n${outcome.stderr}`;
+    if (probe.unstamped !== undefined && output.includes(probe.unstamped)) return { version: 'unknown', output };
     const version = pattern.exec(output)?.[1];
     if (version === undefined)
       return { problem: `${executable} does not tell its version as ${name} does; install ${name} ${lowest} or newer` };
