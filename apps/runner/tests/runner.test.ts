@@ -140,12 +140,12 @@ test('takes a scan from its source to its results', async (t) => {
     await onFinding(draft(0));
     return { findingsCount: 1 };
   }, 'looks');
-  const { code } = await run(t, fake, { scanners: [finds(1201), looks] });
+  const { code } = await run(t, fake, { scanners: [finds(2201), looks] });
   t.is(code, exitCodes.done);
   t.deepEqual(seen, ['noise', 'src']);
   t.is(fake.calls[0], 'updateScan');
   t.like(fake.updates[0], { id: scanId, attempt: 2, status: wire.ScanStatus.RUNNING, progress: { step: 'download', percent: 0 } });
-  t.is(fake.findings.length, 1202);
+  t.is(fake.findings.length, 2202);
   t.true(fake.batches.size >= 3);
   const [completion] = fake.completions;
   t.like(completion, { id: scanId, attempt: 2, runId: fake.updates[0]!.runId, resultsArtifactId: fake.artifactId });
@@ -155,7 +155,7 @@ test('takes a scan from its source to its results', async (t) => {
   t.deepEqual(
     completion!.tools.map(({ name, status, findingsCount, rulesVersion }) => ({ name, status, findingsCount, rulesVersion })),
     [
-      { name: 'fake', status: wire.ToolStatus.TOOL_STATUS_SUCCEEDED, findingsCount: 1201, rulesVersion: '7' },
+      { name: 'fake', status: wire.ToolStatus.TOOL_STATUS_SUCCEEDED, findingsCount: 2201, rulesVersion: '7' },
       { name: 'looks', status: wire.ToolStatus.TOOL_STATUS_SUCCEEDED, findingsCount: 1, rulesVersion: '7' },
     ],
   );
@@ -163,7 +163,7 @@ test('takes a scan from its source to its results', async (t) => {
   t.deepEqual(
     log.runs.map(({ tool, results }) => [tool.driver.name, results!.length]),
     [
-      ['fake', 1201],
+      ['fake', 2201],
       ['looks', 1],
     ],
   );
@@ -197,6 +197,36 @@ test('a tool that failed is a record among the others', async (t) => {
   t.like(fake.completions[0]!.tools[1], { status: wire.ToolStatus.TOOL_STATUS_FAILED, exitCode: 1, errorMessage: 'no advisory source' });
   const log = JSON.parse(fake.uploads[0]!.toString()) as Log;
   t.is(log.runs[1]!.invocations![0]!.executionSuccessful, false);
+});
+
+test('what a tool had found before it failed stays, with its evidence on record', async (t) => {
+  const fake = await uploaded(t);
+  const dying = scanner(async ({ onFinding }) => {
+    for (const index of [0, 1]) await onFinding(draft(index));
+    return { status: 'out_of_memory', exitCode: -1, findingsCount: 2, errorMessage: 'it ran out of memory', evidence: 'heap limit' };
+  }, 'dying');
+  t.is((await run(t, fake, { scanners: [finds(1), dying] })).code, exitCodes.done);
+  t.is(fake.findings.length, 3);
+  t.like(fake.completions[0]!.tools[1], {
+    status: wire.ToolStatus.TOOL_STATUS_OUT_OF_MEMORY,
+    findingsCount: 2,
+    errorMessage: 'it ran out of memory',
+    evidence: 'heap limit',
+  });
+  const log = JSON.parse(fake.uploads[0]!.toString()) as Log;
+  t.is(log.runs[1]!.results!.length, 2);
+});
+
+test('tools of one type, and even of one name, work in folders of their own', async (t) => {
+  const fake = await uploaded(t);
+  const places = new Set<string>();
+  const looks = scanner(async ({ workDir }) => {
+    t.deepEqual(await readdir(workDir), []);
+    places.add(workDir);
+    return {};
+  }, 'looks');
+  await run(t, fake, { scanners: [looks, looks, looks] });
+  t.is(places.size, 3);
 });
 
 test('a tool that cannot run is a failed record with its reason', async (t) => {
@@ -243,7 +273,7 @@ for (const call of ['updateScan', 'createFindings', 'completeScan'] as const) {
     fake.override[call] = async () => {
       throw new DomainError('failed_precondition', 'another attempt is current');
     };
-    const scanners = call === 'createFindings' ? [finds(501), waitsForEver] : [finds(1)];
+    const scanners = call === 'createFindings' ? [finds(1001), waitsForEver] : [finds(1)];
     t.is((await run(t, fake, { scanners })).code, exitCodes.refused);
     t.is(fake.calls.filter((each) => each === call).length, 1);
     t.false(fake.updates.some(({ status }) => status === wire.ScanStatus.FAILED));
@@ -272,9 +302,9 @@ test('a batch that was not taken is sent again under its number', async (t) => {
     fake.batches.set(`${runId}/${batchNumber}`, findings);
     return { createdCount: findings.length };
   };
-  t.is((await run(t, fake, { scanners: [finds(1600)] })).code, exitCodes.done);
+  t.is((await run(t, fake, { scanners: [finds(3600)] })).code, exitCodes.done);
   t.is(fake.batches.size, 4);
-  t.deepEqual(new Set(fake.findings.map(({ title }) => title)).size, 1600);
+  t.deepEqual(new Set(fake.findings.map(({ title }) => title)).size, 3600);
 });
 
 test('survives an orchestrator that restarts in the middle', async (t) => {
