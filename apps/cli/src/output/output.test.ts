@@ -7,7 +7,7 @@ import { UsageError } from '../exit-codes.ts';
 import { jsonResult, writeResult } from './destination.ts';
 import { findingsTable, scanDetails, summaryLine, toolsTable } from './table.ts';
 import { plainStyle } from './text-style.ts';
-import { findingView } from './views.ts';
+import { findingView, scanView } from './views.ts';
 
 const finding = scan.Finding.fromPartial({
   severity: scan.Severity.HIGH,
@@ -92,4 +92,22 @@ test('a failed scan shows what the platform saw of its end, and no control chara
   t.true(details.includes('evidence  OOMKilled, limit 2Gi, exit code 137\n'), details);
   t.false(details.includes('\u001b'));
   t.false(scanDetails(scan.Scan.fromPartial({}), plainStyle).includes('evidence'));
+});
+
+test('a scan of which a tool failed is shown as completed in part, with what the tool said of itself', (t) => {
+  const tools = [
+    { name: 'semgrep', status: scan.ToolStatus.TOOL_STATUS_SUCCEEDED },
+    {
+      name: 'trivy',
+      status: scan.ToolStatus.TOOL_STATUS_FAILED,
+      errorMessage: 'trivy has no database',
+      evidence: 'FATAL\u001b[0m\nno such file',
+    },
+  ];
+  const partial = scan.Scan.fromPartial({ status: scan.ScanStatus.COMPLETED, partial: true, tools });
+  const details = scanDetails(partial, plainStyle);
+  t.regex(details, /^status +completed in part$/m);
+  t.regex(details, /^ +trivy: trivy has no database$/m);
+  t.true(details.endsWith('evidence of trivy\nFATAL\\x1b[0m\nno such file'), details);
+  t.true(scanView(partial).partial);
 });
