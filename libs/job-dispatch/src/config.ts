@@ -47,7 +47,7 @@ const surroundings = [
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
 ];
 /** What stays on this machine may be confidential. */
-const handedOn = [...runnerVariables, 'SECRET_HASH_KEY', 'XDG_CACHE_HOME'];
+const handedOn = [...runnerVariables, 'SECRET_HASH_KEY', 'XDG_CACHE_HOME', 'DOCKER_HOST'];
 const forbiddenName = /^(?:DB_|REDIS_|PG)|PASSWORD/;
 
 /**
