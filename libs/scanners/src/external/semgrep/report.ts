@@ -1,5 +1,6 @@
 import type { FindingDraft } from '@cloudscan/domain';
 import { readJsonItems } from '@cloudscan/json-stream';
+import { readSecuritySeverity } from '@cloudscan/sarif';
 import { redactSecrets } from '@cloudscan/telemetry';
 import { completeFinding } from '../../builtin/protocol.ts';
 import { asArray, asText, field } from '../../inventory/untrusted.ts';
@@ -88,7 +89,7 @@ export class SemgrepReport {
     const metadata = field(extra, 'metadata');
     const message = redactSecrets(asText(field(extra, 'message')).trim());
     const cwes = textsOf(field(metadata, 'cwe')).flatMap((text) => /CWE-\d+/.exec(text)?.[0] ?? []);
-    const securitySeverity = numberOf(field(metadata, 'security-severity'));
+    const securitySeverity = readSecuritySeverity(field(metadata, 'security-severity'));
     return completeFinding(
       {
         ruleId,
@@ -164,7 +165,7 @@ function partialReadingOf(type: string): PartialReading {
 }
 
 function spanOf(result: unknown): Span {
-  const at = (side: 'start' | 'end', name: 'line' | 'col'): number => numberOf(field(field(result, side), name)) ?? 0;
+  const at = (side: 'start' | 'end', name: 'line' | 'col'): number => positionOf(field(field(result, side), name));
   return { startLine: at('start', 'line'), startColumn: at('start', 'col'), endLine: at('end', 'line'), endColumn: at('end', 'col') };
 }
 
@@ -192,7 +193,6 @@ function textsOf(value: unknown): readonly string[] {
   return typeof value === 'string' ? [value] : asArray(value).filter((each) => typeof each === 'string');
 }
 
-function numberOf(value: unknown): number | null {
-  const number = typeof value === 'string' && value !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : null;
+function positionOf(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
