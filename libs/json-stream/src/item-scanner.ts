@@ -16,7 +16,7 @@ type Token = (typeof token)[keyof typeof token];
 
 const literals = new Map([...['true', 'false', 'null'].map((word) => Buffer.from(word))].map((word) => [word[0]!, word]));
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-const noBytes = Buffer.alloc(0);
+const noBytes: Buffer = Buffer.alloc(0);
 
 /**
  * Goes through the bytes of a document once, checks them, and keeps those of one selected value at a time. Give it a chunk, take items until
@@ -30,7 +30,7 @@ export class ItemScanner {
   readonly #number: NumberToken;
   readonly #fixed: FixedToken;
 
-  #chunk = noBytes;
+  #chunk: Buffer = noBytes;
   #at = 0;
   /** Bytes before the chunk. */
   #offset = 0;
@@ -45,7 +45,7 @@ export class ItemScanner {
   #itemFrom = 0;
   #itemOffset = 0;
   /** Its bytes from earlier chunks. */
-  #held = noBytes;
+  #held: Buffer = noBytes;
   #heldBytes = 0;
 
   constructor(selection: Selection, limits: { readonly maxItemBytes: number; readonly maxDepth: number }) {

@@ -11,8 +11,14 @@ async function* chunksOf(document: string | Uint8Array, size = 7): AsyncGenerato
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
+async function toArray<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const item of items) taken.push(item);
+  return taken;
+}
+
 async function read(document: string | Uint8Array, select: readonly string[], options: Partial<JsonItemsOptions> & { size?: number } = {}) {
-  return await Array.fromAsync(readJsonItems(chunksOf(document, options.size), { select, ...limits, ...options }));
+  return await toArray(readJsonItems(chunksOf(document, options.size), { select, ...limits, ...options }));
 }
 
 async function faultOf(
@@ -231,5 +237,5 @@ test('what the source throws is thrown on', async (t) => {
     yield Buffer.from('[');
     throw broken;
   }
-  t.is(await t.throwsAsync(Array.fromAsync(readJsonItems(source(), { select: [], ...limits }))), broken);
+  t.is(await t.throwsAsync(toArray(readJsonItems(source(), { select: [], ...limits }))), broken);
 });

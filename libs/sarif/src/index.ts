@@ -1,3 +1,13 @@
+export { codeScanningLimits, toolLimits } from './read/limits.ts';
+export type { SarifLimits } from './read/limits.ts';
+export { readSarifResults } from './read/read-sarif-results.ts';
+export type { SarifResultsOptions } from './read/read-sarif-results.ts';
+export { readSarifRuns } from './read/read-sarif-runs.ts';
+export type { SarifSource } from './read/read-sarif-runs.ts';
+export type { RunInvocation, SarifRunFacts } from './read/run-reader.ts';
+export type { BaselineState, ResultKind, SarifResult } from './read/sarif-result.ts';
+export { SarifReadError } from './read/sarif-read-error.ts';
+export { readSecuritySeverity, severityOf, severityOfLevel } from './read/severity.ts';
 export { fingerprintKey, levelOf, sourceRoot } from './result.ts';
 export { SarifLog, sarifSchemaUri } from './sarif-log.ts';
 export type { SarifInvocation, SarifLogOptions, SarifRun, SarifTool } from './sarif-log.ts';

@@ -11,6 +11,7 @@ import type { ExecutionContext } from 'ava';
 import type { Log } from 'sarif';
 import { SarifLog } from '../src/sarif-log.ts';
 import type { SarifInvocation, SarifLogOptions, SarifTool } from '../src/sarif-log.ts';
+import { aFinding } from './a-finding.ts';
 
 // Of draft 4, the schema uses nothing that later drafts read otherwise.
 const { $schema: _draft, id: _id, ...schema } = published;
@@ -26,38 +27,6 @@ const ended: SarifInvocation = {
   endedAt: new Date(1e12 + 1500),
   errorMessage: '',
 };
-
-function finding(overrides: Partial<FindingDraft> = {}): FindingDraft {
-  return {
-    scanType: 'sast',
-    toolName: tool.name,
-    toolVersion: tool.version,
-    ruleId: 'js/eval',
-    severity: 'high',
-    title: 'Code is built from input',
-    description: 'eval({input}) runs what a caller sends.',
-    filePath: 'src/my app/index.ts',
-    startLine: 3,
-    endLine: 4,
-    startColumn: 5,
-    endColumn: 20,
-    codeSnippet: 'eval(input)',
-    cveId: '',
-    cweId: 'CWE-95',
-    cvssScore: 0,
-    cvssVector: '',
-    packageName: '',
-    packageVersion: '',
-    fixedVersion: '',
-    license: '',
-    licenseCategory: '',
-    remediation: 'Parse the input instead.',
-    references: ['https://cwe.mitre.org/data/definitions/95.html'],
-    rawOutput: '',
-    fingerprint: 'ab12',
-    ...overrides,
-  };
-}
 
 async function folder(t: ExecutionContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'cloudscan-sarif-'));
@@ -99,7 +68,7 @@ test('a log without runs and a run without results are valid', async (t) => {
 });
 
 test('writes the result with its place, fingerprint and level', async (t) => {
-  const [run] = (await write(t, [finding()])).runs;
+  const [run] = (await write(t, [aFinding()])).runs;
   const [result] = run!.results!;
   t.is(result!.level, 'error');
   t.is(result!.message.text, 'eval({{input}}) runs what a caller sends.');
@@ -112,8 +81,9 @@ test('writes the result with its place, fingerprint and level', async (t) => {
 });
 
 test('names each rule once and points every result to it', async (t) => {
-  const [run] = (await write(t, [finding(), finding({ ruleId: 'js/xss', severity: 'medium' }), finding(), finding({ ruleId: 'js/xss' })]))
-    .runs;
+  const [run] = (
+    await write(t, [aFinding(), aFinding({ ruleId: 'js/xss', severity: 'medium' }), aFinding(), aFinding({ ruleId: 'js/xss' })])
+  ).runs;
   const rules = run!.tool.driver.rules!;
   t.deepEqual(
     rules.map(({ id }) => id),
@@ -127,9 +97,9 @@ test('names each rule once and points every result to it', async (t) => {
 
 test('a CVSS score speaks where it agrees with the severity', async (t) => {
   const scores = await write(t, [
-    finding({ ruleId: 'a', severity: 'critical', cvssScore: 9.8 }),
-    finding({ ruleId: 'b', severity: 'low', cvssScore: 9.8 }),
-    finding({ ruleId: 'c', severity: 'info' }),
+    aFinding({ ruleId: 'a', severity: 'critical', cvssScore: 9.8 }),
+    aFinding({ ruleId: 'b', severity: 'low', cvssScore: 9.8 }),
+    aFinding({ ruleId: 'c', severity: 'info' }),
   ]);
   t.deepEqual(
     scores.runs[0]!.tool.driver.rules!.map(({ properties }) => properties!['security-severity']),
@@ -138,7 +108,7 @@ test('a CVSS score speaks where it agrees with the severity', async (t) => {
 });
 
 test('a finding with nothing but a rule, odd text and odd references is valid', async (t) => {
-  const bare = finding({
+  const bare = aFinding({
     title: '',
     description: '',
     filePath: '',
@@ -151,12 +121,12 @@ test('a finding with nothing but a rule, odd text and odd references is valid', 
     remediation: '',
     references: [],
   });
-  const odd = finding({
+  const odd = aFinding({
     ruleId: 'odd',
     description: 'quote " back \\ nul \u0000 lone \ud800 line\nbreak',
     references: ['not a url', 'https://[', 'https://x/ y'],
   });
-  const [run] = (await write(t, [bare, odd, finding({ startLine: 7, endLine: 0, startColumn: 0, endColumn: 0 })])).runs;
+  const [run] = (await write(t, [bare, odd, aFinding({ startLine: 7, endLine: 0, startColumn: 0, endColumn: 0 })])).runs;
   t.is(run!.results![0]!.message.text, 'js/eval');
   t.is(run!.results![0]!.locations, undefined);
   t.is(run!.tool.driver.rules![1]!.helpUri, 'https://x/%20y');
@@ -190,7 +160,7 @@ test('runs written side by side stay apart, and nothing but the log is left', as
   const runs = [await log.startRun(tool), await log.startRun({ ...tool, name: 'cloudscan-secrets', scanType: 'secrets' })];
   await Promise.all(
     runs.map(async (run, index) => {
-      for (let count = 0; count < 3000; count += 1) await run.add(finding({ ruleId: `rule-${index}-${count % 7}` }));
+      for (let count = 0; count < 3000; count += 1) await run.add(aFinding({ ruleId: `rule-${index}-${count % 7}` }));
       await run.end(ended);
     }),
   );
@@ -214,7 +184,7 @@ test('memory does not grow with the number of results', async (t) => {
   const run = await log.startRun(tool);
   const description = 'x'.repeat(2000);
   const before = process.memoryUsage().rss;
-  for (let count = 0; count < 60_000; count += 1) await run.add(finding({ description, startLine: count + 1 }));
+  for (let count = 0; count < 60_000; count += 1) await run.add(aFinding({ description, startLine: count + 1 }));
   await run.end(ended);
   const { sizeBytes } = await log.finish();
   t.true(sizeBytes > 120e6);
@@ -224,7 +194,7 @@ test('memory does not grow with the number of results', async (t) => {
 test('an unfinished log is an error, and discarding it leaves nothing', async (t) => {
   const dir = await folder(t);
   const log = new SarifLog(join(dir, 'results.sarif'), { scanId: 's1' });
-  await (await log.startRun(tool)).add(finding());
+  await (await log.startRun(tool)).add(aFinding());
   await t.throwsAsync(log.finish(), { message: /has not ended/ });
   await log.discard();
   t.deepEqual(
