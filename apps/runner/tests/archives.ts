@@ -6,13 +6,15 @@ export interface TarMember {
   readonly content?: string | Buffer;
   readonly type?: 'file' | 'directory' | 'symlink' | 'link' | 'fifo' | 'character-device' | 'block-device';
   readonly linkname?: string;
+  /** Permissions. */
+  readonly mode?: number;
 }
 
 export async function tar(members: readonly TarMember[]): Promise<Buffer> {
   const archive = pack();
-  for (const { name, content = '', type = 'file', linkname } of members) {
+  for (const { name, content = '', type = 'file', linkname, mode } of members) {
     const body = Buffer.from(content);
-    archive.entry({ name, type, linkname, size: type === 'file' ? body.length : 0 }, type === 'file' ? body : '');
+    archive.entry({ name, type, linkname, mode, size: type === 'file' ? body.length : 0 }, type === 'file' ? body : '');
   }
   archive.finalize();
   const chunks: Buffer[] = [];

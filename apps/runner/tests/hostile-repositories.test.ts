@@ -165,6 +165,31 @@ test('objects that lie elsewhere come from the server alone', async (t) => {
   t.false(scan.findings.some(({ filePath }) => filePath === 'other.env'));
 });
 
+test('what the environment says of Git counts for nothing', async (t) => {
+  const scan = await scanHostile(t, async (outside) => {
+    const repository = await Repository.make(t);
+    repository.commit();
+    const program = `${outside}/hooks/run.sh`;
+    const folders = {
+      GIT_DIR: outside,
+      GIT_WORK_TREE: outside,
+      GIT_OBJECT_DIRECTORY: outside,
+      GIT_TEMPLATE_DIR: outside,
+      GIT_EXEC_PATH: outside,
+    };
+    const programs = { GIT_SSH_COMMAND: program, GIT_EXTERNAL_DIFF: program, GIT_PROXY_COMMAND: program, GIT_ASKPASS: program };
+    const settings = {
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'core.fsmonitor',
+      GIT_CONFIG_VALUE_0: program,
+      GIT_CONFIG_GLOBAL: `${outside}/deploy.env`,
+    };
+    const files = { GIT_TRACE: `${outside}/trace`, GIT_INDEX_FILE: `${outside}/index`, GIT_ALTERNATE_OBJECT_DIRECTORIES: outside };
+    return { gitUrl: repository.url, env: { ...folders, ...programs, ...settings, ...files } };
+  });
+  foundTheOrdinary(t, scan);
+});
+
 for (const branch of ['--upload-pack=touch ran', '-c core.pager=ran', '--output=../../outside/ran', '+refs/*:refs/*']) {
   test(`a branch called ${branch} is no argument of Git`, async (t) => {
     const scan = await scanHostile(t, async () => {

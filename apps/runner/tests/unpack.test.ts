@@ -48,8 +48,9 @@ async function refuses(t: ExecutionContext, archive: Buffer, because: RegExp, ov
 
 const files: TarMember[] = [
   { name: './', type: 'directory' },
-  { name: './src/', type: 'directory' },
-  { name: './src/a.ts', content: 'a' },
+  // Not even their owner may read them.
+  { name: './src/', type: 'directory', mode: 0 },
+  { name: './src/a.ts', content: 'a', mode: 0 },
   { name: 'deep/er/b.py', content: Buffer.alloc(600_000, 'b') },
   { name: 'empty', content: '' },
 ];
@@ -57,7 +58,7 @@ const files: TarMember[] = [
 for (const [format, make] of [
   ['tar.gz', () => tarGz(files)],
   ['tar', () => tar(files)],
-  ['zip', async () => zip(files.map(({ name, content }) => ({ name, content })))],
+  ['zip', async () => zip(files.map(({ name, content }) => ({ name, content, mode: 0o100000 })))],
 ] as const) {
   test(`unpacks a ${format}, with small, large and empty files`, async (t) => {
     const { run, folder } = await prepare(t, await make());
@@ -66,6 +67,7 @@ for (const [format, make] of [
     t.deepEqual(await treeOf(folder), ['deep/er/b.py', 'empty', 'src/a.ts']);
     t.is((await readFile(join(folder, 'deep/er/b.py'))).length, 600_000);
     t.is((await stat(join(folder, 'src/a.ts'))).mode & 0o777, 0o600);
+    t.is((await stat(join(folder, 'src'))).mode & 0o777, 0o700);
   });
 
   test(`refuses a ${format} that was cut off`, async (t) => {
