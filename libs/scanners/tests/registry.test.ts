@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { ConfigError, readConfig } from '@cloudscan/config';
 import { runProcess } from '@cloudscan/process';
 import type { ExternalScannerFactory } from '../src/external/external-scanner.ts';
-import { selectScanners } from '../src/registry.ts';
+import { readScannerChoice, selectScanners } from '../src/registry.ts';
 import { builtinOnly } from './support/scanners-config.ts';
 
 /** The adapter of a tool that prints its version and nothing else. */
@@ -60,6 +61,41 @@ test('the built-in scanner serves where the tool is missing, fails its probe, ca
 test('a relative entry of PATH is passed over', async (t) => {
   const folder = await folderWith(t, 'echo 1');
   t.is(await selected(join('..', '..', '..', '..', '..', '..', folder)), 'cloudscan-sast');
+});
+
+/** The names that a choice gives where `fake-sast` is installed, or is not. */
+async function chosen(searchPath: string, ...choice: readonly string[]): Promise<string[]> {
+  const scanners = await selectScanners(['sast', 'license'], { ...builtinOnly, searchPath, factories: [factory], choice });
+  return scanners.map(({ name }) => name);
+}
+
+test('SCANNERS names the tools of a type, several where they shall run side by side, and leaves other types alone', async (t) => {
+  const folder = await folderWith(t, 'echo 1.2.3');
+  t.deepEqual(await chosen(folder), ['fake-sast', 'cloudscan-license']);
+  t.deepEqual(await chosen(folder, 'builtin'), ['cloudscan-sast', 'cloudscan-license']);
+  t.deepEqual(await chosen(folder, 'cloudscan-sast'), ['cloudscan-sast', 'cloudscan-license']);
+  t.deepEqual(await chosen(folder, 'cloudscan-sast', 'fake-sast'), ['fake-sast', 'cloudscan-sast', 'cloudscan-license']);
+  t.deepEqual(await chosen(folder, 'builtin', 'fake-sast'), ['fake-sast', 'cloudscan-license']);
+});
+
+test('a tool that was named and cannot run is never replaced: it says what to do', async (t) => {
+  const missing = { ...builtinOnly, factories: [factory], choice: ['fake-sast'] };
+  const [scanner] = await selectScanners(['sast'], missing);
+  const problem = 'fake-sast is not installed where the runner runs: no program fake-sast on PATH; install it or take it out of SCANNERS';
+  t.is(scanner!.name, 'fake-sast');
+  t.deepEqual(await scanner!.probe(), { problem });
+  const [broken] = await selectScanners(['sast'], { ...missing, searchPath: await folderWith(t, 'exit 3') });
+  t.deepEqual(await broken!.probe(), { problem: 'fake-sast is broken' });
+});
+
+test('SCANNERS knows every tool there is, and no other', (t) => {
+  const read = (SCANNERS: string) => readConfig({ SCANNERS }, readScannerChoice);
+  t.deepEqual(read(''), []);
+  t.deepEqual(read('gitleaks, semgrep,builtin,cloudscan-sca'), ['builtin', 'cloudscan-sca', 'semgrep', 'gitleaks']);
+  t.throws(() => read('semgrep,bandit'), {
+    instanceOf: ConfigError,
+    message: /^SCANNERS holds "bandit"; set it to a comma-separated list of builtin, /,
+  });
 });
 
 test('there is one scanner for each type, in the order asked for', async (t) => {
