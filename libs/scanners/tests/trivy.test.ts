@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { ConfigError } from '@cloudscan/config';
 import { requires } from '@cloudscan/testing';
 import { trivy } from '../src/external/trivy/trivy.ts';
 import { fingerprintOf } from '../src/source/fingerprint.ts';
@@ -103,11 +104,14 @@ test('says what the maintainers have said about a vulnerability without a fix', 
 });
 
 test('a finding has the fingerprint of the built-in scanner, and a second one of the same package another', async (t) => {
-  const item = { VulnerabilityID: 'CVE-2026-1', PkgName: 'p', InstalledVersion: 'v1.0.0' };
-  const report = { Results: [{ Target: 'go.mod', Type: 'gomod', Vulnerabilities: [item, item] }] };
+  const item = { VulnerabilityID: 'CVE-2026-1', PkgName: 'Flask_Login', InstalledVersion: '1.0' };
+  const report = { Results: [{ Target: 'poetry.lock', Type: 'poetry', Vulnerabilities: [item, item] }] };
   const scanner = scannerOf(trivy, await doubleOf(t, version, printing(JSON.stringify(report))));
   const { findings } = await scanBy(t, scanner, await sourceOf(t, {}));
-  t.is(findings[0]!.fingerprint, fingerprintOf({ ruleId: 'CVE-2026-1', filePath: 'go.mod', text: 'Go p 1.0.0', occurrence: 0 }));
+  t.is(
+    findings[0]!.fingerprint,
+    fingerprintOf({ ruleId: 'CVE-2026-1', filePath: 'poetry.lock', text: 'PyPI flask-login 1.0', occurrence: 0 }),
+  );
   t.not(findings[1]!.fingerprint, findings[0]!.fingerprint);
 });
 
@@ -154,6 +158,11 @@ test('a missing database is a problem with a remedy, and a failed scan, never an
   const { outcome, findings } = await scanBy(t, scanner, await sourceOf(t, exampleSource));
   t.like(outcome, { status: 'failed', errorMessage: problem, findingsCount: 0 });
   t.deepEqual(findings, []);
+});
+
+test('a database in a relative folder is refused: it would lie in the source or nowhere', (t) => {
+  const error = t.throws(() => scannerOf(trivy, '/usr/bin/trivy', { TRIVY_CACHE_DIR: 'cache' }), { instanceOf: ConfigError });
+  t.is(error.message, 'TRIVY_CACHE_DIR is "cache"; set it to an absolute path');
 });
 
 test('a Trivy that is too old or is none is not driven', async (t) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { ConfigError } from '@cloudscan/config';
 import type { Environment } from '@cloudscan/config';
 import { requires } from '@cloudscan/testing';
 import { trufflehog } from '../src/external/trufflehog/trufflehog.ts';
@@ -73,7 +74,7 @@ test('fills a finding, and lets nothing of the secret out', async (t) => {
     codeSnippet: 'token = "ghp_[redacted]"',
     cweId: 'CWE-798',
   });
-  t.regex(findings[0]!.description, /^GitHub is a platform .*\. Whoever can read this file .* not found out\.$/);
+  t.regex(findings[0]!.description, /^GitHub is a platform .*\. Whether it still works was not found out\. Whoever can read this file /);
   t.is(findings[0]!.references[0], 'https://howtorotate.com/docs/tutorials/github/');
   t.deepEqual(JSON.parse(findings[0]!.rawOutput), {
     detector: 'Github',
@@ -121,7 +122,7 @@ test('reads results of older versions, which knew no descriptions and no lines',
   } = result('SOURCE/a', undefined, { ExtraData: null }) as Record<string, unknown>;
   const { findings } = await scanOf(t, { a: `${token}\n` }, [older]);
   t.like(findings[0]!, { ruleId: 'Github', filePath: 'a', startLine: 0, startColumn: 0, codeSnippet: '' });
-  t.regex(findings[0]!.description, /^Whoever can read/);
+  t.regex(findings[0]!.description, /^Whether it still works was not found out\. Whoever can read/);
 });
 
 test('a detector of one’s own is known by its own name', async (t) => {
@@ -217,6 +218,13 @@ test('tries what it finds through the proxy, and takes detectors of one’s own,
   t.false(args.includes('--no-verification'));
   t.deepEqual(args.slice(3, 5), ['--config', '/etc/trufflehog.yaml']);
   t.is(env['HTTPS_PROXY'], 'http://p.example');
+});
+
+test('a relative path of a configuration is refused: one in the source must not be read', (t) => {
+  const error = t.throws(() => scannerOf(trufflehog, '/usr/bin/trufflehog', { TRUFFLEHOG_CONFIG: 'own.yaml' }), {
+    instanceOf: ConfigError,
+  });
+  t.is(error.message, 'TRUFFLEHOG_CONFIG is "own.yaml"; set it to an absolute path');
 });
 
 test('leaves out the folders that the built-in scanner leaves out, below the source only', async (t) => {

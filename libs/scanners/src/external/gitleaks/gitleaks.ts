@@ -66,7 +66,7 @@ class Gitleaks implements Scanner {
     const probed = await this.probe();
     const version = 'problem' in probed ? 'unknown' : probed.version;
     const reportPath = join(context.workDir, 'report.json');
-    const report = new GitleaksReport(context.sourceDir, version, this.#settings.secretHashKey);
+    const report = new GitleaksReport({ name: this.name, version, sourceDir: context.sourceDir, hashKey: this.#settings.secretHashKey });
     const call = await this.#call(context, version, reportPath);
     return runTool(call, context, { files: (deliver) => report.read(createReadStream(reportPath), deliver) });
   }

@@ -3,6 +3,7 @@ import { readJsonItems } from '@cloudscan/json-stream';
 import type { JsonItem } from '@cloudscan/json-stream';
 import { redactSecrets } from '@cloudscan/telemetry';
 import { completeFinding } from '../../builtin/protocol.ts';
+import { normalizeName } from '../../inventory/dependency.ts';
 import type { Ecosystem } from '../../inventory/dependency.ts';
 import { asArray, asText, field } from '../../inventory/untrusted.ts';
 import { readLicenseExpression } from '../../license/license-expression.ts';
@@ -126,11 +127,14 @@ export class TrivyReport {
     const name = text('PkgName');
     const version = versionOf(ecosystem, text('InstalledVersion'));
     const { direct, dev, license, ...listed } = this.#packages.get(identityOf(vulnerability, 'PkgIdentifier', 'PkgID')) ?? unlisted;
+    const packageKey =
+      ecosystem === null ? `${this.#type} ${name} ${version}` : `${ecosystem} ${normalizeName(ecosystem, name)} ${version}`;
     const cvss = preferredCvss(field(vulnerability, 'CVSS'), text('SeveritySource'));
     const fixedVersion = versionOf(ecosystem, fixOf(ecosystem, text('FixedVersion'), text('InstalledVersion')));
+    const fixAdvice = remediation({ ecosystem: ecosystem ?? '', name, direct }, fixedVersion);
     const description = text('Description');
     // What lies in an archive has a path of its own.
-    const filePath = (text('PkgPath') || this.#target).toWellFormed();
+    const filePath = this.#source.relativePath(text('PkgPath') || this.#target)?.toWellFormed() ?? '';
     const lines = await this.#source.linesOf(filePath);
     const line = listed.line || lines.findIndex((each) => each.includes(name) && each.includes(version)) + 1;
     const endLine = Math.max(line, listed.endLine);
@@ -152,13 +156,13 @@ export class TrivyReport {
         packageVersion: version,
         fixedVersion,
         license,
-        remediation: `${remediation({ ecosystem: ecosystem ?? '', name, direct }, fixedVersion)}${fixedVersion === '' ? (statuses[text('Status')] ?? '') : ''}`,
+        remediation: fixedVersion === '' ? `${fixAdvice}${statuses[text('Status')] ?? ''}` : fixAdvice,
         references: [...new Set([text('PrimaryURL'), ...textsOf(field(vulnerability, 'References'))])]
           .filter((url) => /^https?:\/\//.test(url))
           .slice(0, maxReferences),
         rawOutput: rawOutputOf({ ...(vulnerability as object), Description: undefined, References: undefined, Type: this.#type, dev }),
         // By the recipe of the built-in scanner: the line and what advisories say change with time.
-        fingerprint: this.#fingerprintsOf(filePath).next(id, `${ecosystem ?? this.#type} ${name} ${version}`),
+        fingerprint: this.#fingerprintsOf(filePath).next(id, packageKey),
       },
       { scanType: 'sca', toolName: 'trivy', toolVersion: this.#toolVersion },
     );

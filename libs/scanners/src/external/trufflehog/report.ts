@@ -1,21 +1,12 @@
-import type { FindingDraft } from '@cloudscan/domain';
-import { redactSecrets } from '@cloudscan/telemetry';
 import { readLines } from '../../builtin/ndjson.ts';
-import { completeFinding } from '../../builtin/protocol.ts';
 import { asText, field } from '../../inventory/untrusted.ts';
-import { secretHash } from '../../secrets/redaction.ts';
-import { FileFingerprints } from '../../source/fingerprint.ts';
-import { Suppressions } from '../../source/suppressions.ts';
-import { rawOutputOf } from '../raw-output.ts';
 import type { Deliver } from '../run-tool.ts';
+import { SecretFindings } from '../secret-findings.ts';
+import type { FoundSecret, SecretTool } from '../secret-findings.ts';
 import { truffleHogVerifications } from '../severity.ts';
-import { SourceText } from '../source-text.ts';
-import { placeOf } from './place.ts';
 
 /** Bytes. A result holds the secret twice, and a secret is no larger than a key. */
 const maxLineBytes = 8 * 1024 * 1024;
-
-const cweId = 'CWE-798';
 
 /** `unverified` only where a try has failed: what was not tried may open any door. */
 type Verification = keyof typeof truffleHogVerifications;
@@ -26,29 +17,18 @@ const verdicts: Readonly<Record<Verification, string>> = {
   unverified: 'TruffleHog has tried it: the service refused it.',
 };
 
-export interface TrufflehogReportOptions {
-  /** Absolute. */
-  readonly sourceDir: string;
-  readonly toolVersion: string;
-  /** Whether TruffleHog was told to try what it finds. */
-  readonly verifies: boolean;
-  /** The key of the keyed hashes. */
-  readonly hashKey: string;
-}
-
 /**
- * TruffleHog's results (`--json`), one a line. `Raw`, `RawV2` and `Redacted`, which shows the beginning of a private key, hold the secret and
- * stay here: what leaves is a keyed hash and the line with every secret in it hidden.
+ * TruffleHog's results (`--json`), one a line. `Raw`, `RawV2`, and `Redacted`, which shows the beginning of a private key, hold the secret and
+ * stay here, as the error of a try does.
  */
 export class TrufflehogReport {
-  readonly #options: TrufflehogReportOptions;
-  readonly #source: SourceText;
-  /** Results of several files come mixed. */
-  readonly #fingerprints = new Map<string, FileFingerprints>();
+  readonly #findings: SecretFindings;
+  readonly #verifies: boolean;
 
-  constructor(options: TrufflehogReportOptions) {
-    this.#options = options;
-    this.#source = new SourceText(options.sourceDir);
+  /** @param verifies whether TruffleHog was told to try what it finds */
+  constructor(tool: SecretTool, verifies: boolean) {
+    this.#findings = new SecretFindings(tool);
+    this.#verifies = verifies;
   }
 
   /** @throws Error when it is no report; the message quotes nothing of it */
@@ -56,72 +36,43 @@ export class TrufflehogReport {
     let line = 0;
     for await (const text of readLines(stdout, maxLineBytes)) {
       line += 1;
-      const finding = await this.#finding(parseResult(text, line));
+      const finding = await this.#findings.finding(this.#found(parseResult(text, line)));
       if (finding !== null) await deliver(finding);
     }
   }
 
-  /** Null for what a comment in the source takes out, or a path out of the source. */
-  async #finding(result: unknown): Promise<FindingDraft | null> {
+  #found(result: unknown): FoundSecret {
     const text = (name: string): string => asText(field(result, name));
     const place = field(field(field(result, 'SourceMetadata'), 'Data'), 'Filesystem');
-    const filePath = this.#source.relativePath(asText(field(place, 'file')))?.toWellFormed();
-    if (filePath === undefined) return null;
-    const secret = text('Raw') || text('RawV2');
-    const lines = await this.#source.linesOf(filePath);
-    const { startLine, endLine, startColumn, endColumn, snippet } = placeOf(lines, lineOf(field(place, 'line')), partsOf(result), filePath);
     const detector = text('DetectorName');
     const extra = field(result, 'ExtraData');
     // A detector of one's own has its name there.
     const ruleId = detector === 'CustomRegex' ? asText(field(extra, 'name')) || detector : detector;
-    const hash = secretHash(secret.trimEnd(), this.#options.hashKey);
-    const fingerprint = this.#fingerprintsOf(filePath).next(ruleId, hash);
-    if (new Suppressions(lines.slice(Math.max(0, startLine - 2), startLine)).covers(Math.min(startLine, 2), ruleId)) return null;
     const verification = this.#verificationOf(result);
-    const description = redactSecrets(text('DetectorDescription'));
-    return completeFinding(
-      {
-        ruleId,
-        severity: truffleHogVerifications[verification],
-        title: `${ruleId} credential in the source${verification === 'verified' ? ', and it works' : ''}`,
-        description: `${description === '' ? '' : `${description.replace(/\.?$/, '.')} `}Whoever can read this file or the history of its repository can use it. ${verdicts[verification]}`,
-        filePath,
-        startLine,
-        endLine,
-        startColumn,
-        endColumn,
-        codeSnippet: snippet,
-        cweId,
-        remediation:
-          'Revoke it with the service that has issued it and issue a new one; taking the line out is not enough, since the history keeps it. Read the new one from the environment or a secret store. If it is no secret, put the comment cloudscan-ignore on its line.',
-        references: [
-          asText(field(extra, 'rotation_guide')),
-          `https://cwe.mitre.org/data/definitions/${cweId.slice(4)}.html`,
-          'https://cheatsheetseries.owasp.org/cheatsheets/Secrets_Management_Cheat_Sheet.html',
-        ].filter((url) => /^https?:\/\//.test(url)),
-        rawOutput: rawOutputOf({
-          detector,
-          detectorType: field(result, 'DetectorType'),
-          decoder: text('DecoderName'),
-          verification,
-          verificationFailed: text('VerificationError') !== '',
-          secretHmacSha256: hash,
-        }),
-        fingerprint,
+    const kind = text('DetectorDescription').replace(/[^.]$/, '$&.');
+    return {
+      ruleId,
+      severity: truffleHogVerifications[verification],
+      title: `${ruleId} credential in the source${verification === 'verified' ? ', and it works' : ''}`,
+      description: `${kind} ${verdicts[verification]}`.trim(),
+      path: asText(field(place, 'file')),
+      line: lineOf(field(place, 'line')),
+      parts: partsOf(text('Raw'), text('RawV2')),
+      cweId: 'CWE-798',
+      references: [asText(field(extra, 'rotation_guide'))],
+      record: {
+        detector,
+        detectorType: field(result, 'DetectorType'),
+        decoder: text('DecoderName'),
+        verification,
+        verificationFailed: text('VerificationError') !== '',
       },
-      { scanType: 'secrets', toolName: 'trufflehog', toolVersion: this.#options.toolVersion },
-    );
+    };
   }
 
   #verificationOf(result: unknown): Verification {
     if (field(result, 'Verified') === true) return 'verified';
-    return this.#options.verifies && asText(field(result, 'VerificationError')) === '' ? 'unverified' : 'unknown';
-  }
-
-  #fingerprintsOf(filePath: string): FileFingerprints {
-    const known = this.#fingerprints.get(filePath) ?? new FileFingerprints(filePath);
-    this.#fingerprints.set(filePath, known);
-    return known;
+    return this.#verifies && asText(field(result, 'VerificationError')) === '' ? 'unverified' : 'unknown';
   }
 }
 
@@ -137,9 +88,8 @@ function parseResult(text: string, line: number): unknown {
   return result;
 }
 
-/** The secret and what else `RawV2` joins to it, by a colon in most detectors. */
-function partsOf(result: unknown): [string, ...string[]] {
-  const [raw, joined] = [asText(field(result, 'Raw')), asText(field(result, 'RawV2'))];
+/** The secret, and what else `RawV2` joins to it, by a colon in most detectors. */
+function partsOf(raw: string, joined: string): [string, ...string[]] {
   return [raw || joined, ...joined.replace(raw, '').split(/[\s:;|]+/)];
 }
 

@@ -57,12 +57,8 @@ class Trufflehog implements Scanner {
   async scan(context: ScanContext): Promise<ScannerOutcome> {
     const probed = await this.probe();
     const { secretHashKey: hashKey, trufflehog: settings } = this.#settings;
-    const report = new TrufflehogReport({
-      sourceDir: context.sourceDir,
-      toolVersion: 'problem' in probed ? '' : probed.version,
-      verifies: settings.verify,
-      hashKey,
-    });
+    const version = 'problem' in probed ? '' : probed.version;
+    const report = new TrufflehogReport({ name: this.name, version, sourceDir: context.sourceDir, hashKey }, settings.verify);
     const excluded = join(context.workDir, 'excluded-paths');
     await writeFile(excluded, `${excludedPaths(context.sourceDir)}\n`);
     return runTool(this.#call(context, excluded), context, { stdout: (stdout, deliver) => report.read(stdout, deliver) });

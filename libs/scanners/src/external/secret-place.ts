@@ -1,13 +1,13 @@
 import { redacted } from '@cloudscan/telemetry';
-import { findAssignedSecrets, findFormedSecrets, withFurther } from '../../secrets/find-secrets.ts';
-import type { SecretMatch } from '../../secrets/find-secrets.ts';
-import { redactedSnippet, TextLines } from '../../secrets/redaction.ts';
+import { findAssignedSecrets, findFormedSecrets, withFurther } from '../secrets/find-secrets.ts';
+import type { SecretMatch } from '../secrets/find-secrets.ts';
+import { redactedSnippet, TextLines } from '../secrets/redaction.ts';
 
 /** Where a secret stands; lines and columns as in a finding. */
 export interface SecretPlace {
   readonly startLine: number;
   readonly endLine: number;
-  /** 0, as the end column, where the text of the line is another: TruffleHog has decoded it, or takes it for part of a longer chunk. */
+  /** 0, as the end column, where the secret is not there: a tool may have decoded it, or count its lines otherwise. */
   readonly startColumn: number;
   readonly endColumn: number;
   /** Every secret in it is hidden; empty where the place was not found. */
@@ -21,8 +21,8 @@ const shortestPart = 6;
 
 /**
  * @param lines of the file; none where it cannot be read
- * @param line 1-based; 0 where TruffleHog does not tell
- * @param parts what TruffleHog calls the secret first, then what else belongs to the credential, for example a user's name or an id
+ * @param line 1-based; 0 where the tool does not tell
+ * @param parts what the tool calls the secret, then what else belongs to the credential, for example the key to an id
  */
 export function placeOf(
   lines: readonly string[],
@@ -49,7 +49,7 @@ export function placeOf(
   };
 }
 
-/** What TruffleHog has found there, and what our own searches find beside it. */
+/** What the tool has found there, and what our own searches find beside it. */
 function knownSecrets(text: string, match: SecretMatch, otherParts: readonly string[], path: string): readonly SecretMatch[] {
   const parts = otherParts.filter((part) => part.length >= shortestPart).flatMap((part) => occurrencesOf(part, text));
   return [parts, findFormedSecrets(text).matches, findAssignedSecrets(text, path)].reduce(withFurther, [match]);
@@ -63,7 +63,7 @@ function occurrencesOf(secret: string, text: string): SecretMatch[] {
   return matches;
 }
 
-/** TruffleHog knows hundreds of forms that our searches do not, and another of its finds may stand on the same line. */
+/** Tools know hundreds of forms that our searches do not, and another of their finds may stand on the same line. */
 function withoutOpaqueWords(snippet: string): string {
   return snippet.replace(/[\w+/.~-]{20,}=*/g, (word) => (/\d/.test(word) && /[A-Za-z]/.test(word) ? redacted : word));
 }
