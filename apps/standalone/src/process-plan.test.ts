@@ -25,6 +25,8 @@ const plan = planProcesses({
     DB_HOST: 'elsewhere',
     AUTH_MODE: 'jwt',
     RUNNER_PASS_ENV: 'MY_SETTING',
+    SCANNERS: 'builtin',
+    MY_SETTING: '1',
   },
 });
 
@@ -48,7 +50,10 @@ test('what the user set reaches the processes, except for what wires them', (t) 
     AUTH_MODE: 'disabled',
     GRPC_HOST: '127.0.0.1',
   });
-  t.regex(environmentOf('dispatcher')['RUNNER_PASS_ENV']!, /SECRET_HASH_KEY.*,MY_SETTING$/);
+});
+
+test('the dispatcher has what it hands on to runners', (t) => {
+  t.like(environmentOf('dispatcher'), { SECRET_HASH_KEY: 'hash', SCANNERS: 'builtin', MY_SETTING: '1', RUNNER_PASS_ENV: 'MY_SETTING' });
 });
 
 test('storage has a login and a signing key that nobody else is told', (t) => {

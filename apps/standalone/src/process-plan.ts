@@ -38,16 +38,6 @@ export function planProcesses(input: PlanInput): readonly PlannedProcess[] {
   });
 }
 
-/** What a runner and its scanners read beside the names of every runner. */
-const runnerVariables = [
-  'NODE_COMPILE_CACHE',
-  'SECRET_HASH_KEY',
-  'ADVISORY_SOURCE',
-  'ADVISORY_CACHE_DIR',
-  'ADVISORY_CACHE_TTL',
-  'ADVISORY_TIMEOUT',
-];
-
 const loopback = '127.0.0.1';
 
 function shared({ ports, secrets, inherited }: PlanInput): Environment {
@@ -98,13 +88,12 @@ function ownOf(name: AppName, input: PlanInput): Environment {
   }
 }
 
-function runs({ folder, secrets, inherited }: PlanInput): Environment {
+function runs({ folder, secrets }: PlanInput): Environment {
   return {
     JOB_DISPATCHER: 'local',
     LOCAL_WORK_DIR: folder.work,
     LOCAL_STOP_RUNS_ON_EXIT: 'true',
     SECRET_HASH_KEY: secrets.secretHashKey.reveal(),
-    RUNNER_PASS_ENV: [...runnerVariables, inherited['RUNNER_PASS_ENV'] ?? ''].filter((names) => names !== '').join(','),
   };
 }
 
