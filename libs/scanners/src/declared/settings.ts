@@ -1,0 +1,2 @@
+export { readDeclaredScanners } from '@cloudscan/config';
+export type { DeclaredScanner } from '@cloudscan/config';
