@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { EnvReader } from '@cloudscan/config';
 import { noFindings, scanTypes, severities } from '@cloudscan/domain';
 import type { SeverityCounts } from '@cloudscan/domain';
-import { externalScanners, readExternalSettings, selectScanners } from '@cloudscan/scanners';
+import { externalScanners, readContainerSettings, readExternalSettings, selectScanners } from '@cloudscan/scanners';
 import type { Scanner, ScannerOutcome } from '@cloudscan/scanners';
 import { describeMachine, figure } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
@@ -47,7 +47,13 @@ export async function benchTools(args: readonly string[]): Promise<BenchResult> 
 async function installedScanners(): Promise<readonly Scanner[]> {
   const env = new EnvReader(process.env);
   const choice = [...builtin, ...externalScanners.map(({ name }) => name)];
-  const config = { searchPath: process.env['PATH'] ?? '', external: readExternalSettings(env), declared: [], choice };
+  const config = {
+    searchPath: process.env['PATH'] ?? '',
+    external: readExternalSettings(env),
+    declared: [],
+    containers: readContainerSettings(env),
+    choice,
+  };
   const installed: Scanner[] = [];
   for (const scanner of await selectScanners(scanTypes, config)) {
     const probed = await scanner.probe();
