@@ -25,6 +25,9 @@ export interface ToolEnd {
 const outOfMemoryWords =
   /heap out of memory|\bMemoryError\b|fatal error: (?:runtime: )?(?:out of memory|cannot allocate memory)|\bOut_of_memory\b|\bstd::bad_alloc\b|\bjava\.lang\.OutOfMemoryError\b/;
 
+/** What is said of a child that SIGKILL ended: by Semgrep of its engine, by Go programs, and by shells. */
+const killedChildWords = /\bexited with -9\b|\bsignal: killed\b|^Killed$/m;
+
 /** Exit codes of shells, and of tools that report on their children, for a child that signals 9 and 6 ended. */
 const signalExitCodes: Readonly<Record<number, NodeJS.Signals>> = { 137: 'SIGKILL', 134: 'SIGABRT' };
 
@@ -50,7 +53,7 @@ export function describeEnd(outcome: ProcessOutcome, limits: ToolLimits, meaning
     case null:
   }
   if (outOfMemoryWords.test(stderr)) return outOfMemory(name, heapLimitMb, memorySetting);
-  const signal = outcome.signal ?? signalExitCodes[exitCode ?? 0] ?? null;
+  const signal = outcome.signal ?? signalExitCodes[exitCode ?? 0] ?? (killedChildWords.test(stderr) ? 'SIGKILL' : null);
   if (signal === 'SIGKILL') {
     return {
       status: 'killed',

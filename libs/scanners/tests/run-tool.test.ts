@@ -152,6 +152,8 @@ test('the time limit ends the tool and says so', async (t) => {
 for (const [words, script] of [
   ['SIGKILL', `process.kill(process.pid, 'SIGKILL')`],
   ['exit code 137 of a child that was killed', `process.exit(137)`],
+  ['the word of a Semgrep whose engine was killed', `console.error('semgrep-core exited with -9!\\nrun again'); process.exit(2)`],
+  ['the word of a shell whose command was killed', `console.error('Killed'); process.exit(2)`],
 ] as const) {
   test(`${words} from elsewhere is told as killed, most likely for memory`, async (t) => {
     const { context } = await scanContext(t);
