@@ -1,4 +1,5 @@
 import { benchDispatch } from './bench/dispatch.ts';
+import { benchImport } from './bench/import.ts';
 import { benchIngest } from './bench/ingest.ts';
 import { benchScan } from './bench/scan.ts';
 import { formatResult } from './bench/result.ts';
@@ -11,6 +12,7 @@ const cases: Readonly<Record<string, (args: readonly string[]) => Promise<BenchR
   dispatch: benchDispatch,
   sweep: benchSweep,
   ingest: benchIngest,
+  import: benchImport,
   tools: benchTools,
 };
 

@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { constants, createGzip } from 'node:zlib';
 import type { Endpoint } from '@cloudscan/config';
 import { organization, scan } from '@cloudscan/contracts';
 import { DomainError, isTerminal } from '@cloudscan/domain';
@@ -74,6 +76,16 @@ export class ScanClient implements Disposable {
       return response?.ok ?? false;
     };
     await eventually(put, { timeoutMs: 60_000, what: 'the upload' });
+  }
+
+  /** Imports a SARIF log, compressed on the way. */
+  async importLog({ organizationId, projectId }: TestProject, path: string): Promise<scan.Scan> {
+    async function* requests(): AsyncGenerator<scan.ImportSarifRequest> {
+      yield { part: { $case: 'header', value: scan.ImportSarifHeader.fromPartial({ organizationId, projectId }) } };
+      const gzip = createReadStream(path).pipe(createGzip({ level: constants.Z_BEST_SPEED }));
+      for await (const chunk of gzip) yield { part: { $case: 'chunk', value: chunk as Buffer } };
+    }
+    return (await this.scans.upload('importSarif', requests(), { idempotencyKey: randomUUID() })).scan!;
   }
 
   start(id: string): Promise<scan.Scan> {
