@@ -47,6 +47,18 @@ test('an abort and a reader that fails end the program', async (t) => {
   await t.throwsAsync(runProcess(node, forever, { env, onStdout: failing, graceMs: 50 }), { message: 'cannot read that' });
 });
 
+test('kills a group at once that takes more memory than it may, all of its processes together', async (t) => {
+  const keep = `globalThis.kept = Buffer.alloc(150 * 2 ** 20, 1); setInterval(() => {}, 1000)`;
+  const script = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(keep)}], { stdio: 'inherit' }); ${keep}`;
+  const outcome = await runProcess(node, ['-e', script], { env, memoryLimitBytes: 300 * 2 ** 20 });
+  t.like(outcome, { exitCode: null, signal: 'SIGKILL', killedBecause: 'memory' });
+  const single = await runProcess(node, ['-e', `globalThis.kept = Buffer.alloc(150 * 2 ** 20, 1)`], {
+    env,
+    memoryLimitBytes: 300 * 2 ** 20,
+  });
+  t.like(single, { exitCode: 0, killedBecause: null });
+});
+
 test('a program that is not there is an error of its own', async (t) => {
   await t.throwsAsync(runProcess('/nowhere/program', [], { env }), { code: 'ENOENT' });
 });
