@@ -1,2 +1,0 @@
-export { readDeclaredScanners } from '@cloudscan/config';
-export type { DeclaredScanner } from '@cloudscan/config';
