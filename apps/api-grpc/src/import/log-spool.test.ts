@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { DomainError } from '@cloudscan/domain';
+import { StartUpError } from '@cloudscan/process';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { LogSpool } from './log-spool.ts';
@@ -140,4 +141,13 @@ test('removes at its start what processes that are gone have left, and nothing e
   const kept = [...living, 'cloudscan-import-2-ff-aZ09xy', 'cloudscan-import-mine', 'else'];
   t.is(readdirSync(folder).length, kept.length + 1);
   t.true(kept.every((name) => readdirSync(folder).includes(name)));
+});
+
+test('says which setting is wrong where its folder cannot be made', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cloudscan-spool-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'file'), '');
+  const spool = new LogSpool({ folder: join(folder, 'file'), maxGzipBytes: 1, maxLogBytes: 1, maxConcurrent: 1 });
+  t.throws(() => spool.start(), { instanceOf: StartUpError, message: /IMPORT_TMP_DIR/ });
+  spool.stop();
 });

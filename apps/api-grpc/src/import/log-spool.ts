@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DomainError, invalidArgument } from '@cloudscan/domain';
 import type { Digest } from '@cloudscan/orchestration';
-import { identifyProcess, isRunning } from '@cloudscan/process';
+import { identifyProcess, isRunning, StartUpError } from '@cloudscan/process';
 
 export interface LogSpoolOptions {
   /** Where the folder of this process lies. */
@@ -45,12 +45,21 @@ export class LogSpool {
     this.#options = options;
   }
 
-  /** Makes the folder, and removes those of processes that run no more. */
+  /**
+   * Makes the folder, and removes those of processes that run no more.
+   *
+   * @throws StartUpError where it cannot be made
+   */
   start(): void {
     const { folder } = this.#options;
-    mkdirSync(folder, { recursive: true });
-    for (const name of readdirSync(folder)) if (isStale(folder, name)) rmSync(join(folder, name), { recursive: true, force: true });
-    this.#folder = mkdtempSync(join(folder, folderPrefix()));
+    try {
+      mkdirSync(folder, { recursive: true });
+      for (const name of readdirSync(folder)) if (isStale(folder, name)) rmSync(join(folder, name), { recursive: true, force: true });
+      this.#folder = mkdtempSync(join(folder, folderPrefix()));
+    } catch (error) {
+      const { message } = error as Error;
+      throw new StartUpError(`the folder of imported logs cannot be made: ${message}; set IMPORT_TMP_DIR to another place`, error);
+    }
   }
 
   stop(): void {

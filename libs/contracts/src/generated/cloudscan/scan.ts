@@ -570,7 +570,10 @@ export interface ToolRun {
   errorMessage: string;
   /** The version of the rules or of the advisory database. */
   rulesVersion: string;
-  /** The end of what a tool that failed said of itself, at most 4 KiB. Secrets are redacted. */
+  /**
+   * The end of what a tool that failed said of itself, or of the warnings and errors of a run that was imported, at most 4 KiB.
+   * Secrets are redacted.
+   */
   evidence: string;
 }
 
@@ -8030,7 +8033,8 @@ export const ScanServiceService = {
   },
   /**
    * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
-   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan. What a
+   * tool quotes of secrets is not kept.
    */
   importSarif: {
     path: "/cloudscan.ScanService/ImportSarif" as const,
@@ -8133,7 +8137,8 @@ export interface ScanServiceServer extends UntypedServiceImplementation {
   completeScan: handleUnaryCall<CompleteScanRequest, Scan>;
   /**
    * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
-   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan. What a
+   * tool quotes of secrets is not kept.
    */
   importSarif: handleClientStreamingCall<ImportSarifRequest, ImportSarifResponse>;
   /** A fresh presigned URL for an artifact that the scan is about to produce. */
@@ -8322,7 +8327,8 @@ export interface ScanServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * What a tool that ran elsewhere found, as a SARIF 2.1.0 log, becomes a scan that has ended: all of it, or nothing. The
-   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan.
+   * first message is the header; those after it carry the log, plain or gzip, in pieces. Idempotent like CreateScan. What a
+   * tool quotes of secrets is not kept.
    */
   importSarif(
     callback: (error: ServiceError | null, response: ImportSarifResponse) => void,
