@@ -1,8 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DeclaredScanner } from '@cloudscan/config';
 import type { FindingDraft } from '@cloudscan/domain';
 import test from 'ava';
@@ -11,7 +10,7 @@ import { declaredScanner } from '../src/declared/declared-scanner.ts';
 import type { ScanContext, ScannerOutcome } from '../src/scanner.ts';
 
 /** A real tool that writes SARIF: exit code 1 for findings, paths where URIs should stand, its name behind its results. */
-const astGrep = join(dirname(createRequire(import.meta.url).resolve('@ast-grep/cli/package.json')), 'ast-grep');
+const astGrep = join(dirname(fileURLToPath(import.meta.resolve('@ast-grep/cli/package.json'))), 'ast-grep');
 const rule = JSON.stringify({
   id: 'no-eval',
   language: 'JavaScript',
