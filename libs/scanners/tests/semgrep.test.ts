@@ -167,6 +167,26 @@ test('a source in which no file was read is skipped', async (t) => {
   t.like(outcome, { status: 'skipped', errorMessage: 'no file was found that the rules of semgrep read' });
 });
 
+test('files and rules that were left out are counted by the reason', async (t) => {
+  const error = (type: unknown, path?: string, rule_id?: string) => ({ type, path, rule_id, level: 'warn', message: 'm' });
+  const errors = [
+    error('Timeout', 'a.js', 'r1'),
+    error('Timeout', 'a.js', 'r2'),
+    error('Out of memory', 'a.js'),
+    error(['PartialParsing', []], 'b.js'),
+    error('Syntax error', 'c.js'),
+    error('Internal matching error', 'd.js'),
+    error(['IncompatibleRule', {}], undefined, 'r3'),
+  ];
+  const json = JSON.stringify({ results: [], errors, paths: { scanned: ['a'] } });
+  const { outcome } = await scan(t, await semgrepThat(t, `cat <<'END'\n${json}\nEND`));
+  t.like(outcome, {
+    status: 'succeeded',
+    errorMessage:
+      'files read only in part: 2 with syntax that Semgrep does not know, 1 where a rule took too long, 1 where a rule took too much memory, 1 where Semgrep failed; rules that this version cannot use: 1',
+  });
+});
+
 test('rules that cannot be read are named, with what Semgrep says in its report', async (t) => {
   const error = {
     code: 4,

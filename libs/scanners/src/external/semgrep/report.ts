@@ -28,6 +28,7 @@ export class SemgrepReport {
   #fingerprints = new FileFingerprints('');
   #suppressions = new Suppressions([]);
   readonly #partial = new Map<PartialReading, Set<string>>();
+  readonly #unusedRules = new Set<string>();
   scannedFiles = 0;
   /** The last error that ended the scan. */
   lastWords = '';
@@ -56,13 +57,17 @@ export class SemgrepReport {
     }
   }
 
-  /** What was not looked at; empty when everything was. */
+  /** What was not looked at, or not looked for; empty when everything was. */
   remark(): string {
     const parts = partialReadings.flatMap((kind) => {
       const files = this.#partial.get(kind)?.size ?? 0;
       return files === 0 ? [] : [`${files} ${words[kind]}`];
     });
-    return parts.length === 0 ? '' : `files read only in part: ${parts.join(', ')}`;
+    const rules = this.#unusedRules.size;
+    return [
+      ...(parts.length === 0 ? [] : [`files read only in part: ${parts.join(', ')}`]),
+      ...(rules === 0 ? [] : [`rules that this version cannot use: ${rules}`]),
+    ].join('; ');
   }
 
   #error(error: unknown): void {
@@ -70,7 +75,11 @@ export class SemgrepReport {
     const message = ['short_msg', 'message', 'long_msg'].map((name) => asText(field(error, name))).filter((text) => text !== '');
     if (field(error, 'level') === 'error') this.lastWords = message.join(': ').replace(/\s+/g, ' ');
     const path = asText(field(error, 'path'));
-    if (path === '') return;
+    const ruleId = asText(field(error, 'rule_id'));
+    if (path === '') {
+      if (ruleId !== '') this.#unusedRules.add(ruleId);
+      return;
+    }
     const reading = partialReadingOf(asText(kind));
     this.#partial.set(reading, (this.#partial.get(reading) ?? new Set()).add(path));
   }
@@ -152,10 +161,8 @@ function partialReadingOf(type: string): PartialReading {
       return 'syntax';
     case 'Timeout':
     case 'Timeout during interfile analysis':
-    case 'FixpointTimeout':
     case 'Fixpoint timeout':
       return 'time';
-    case 'OutOfMemory':
     case 'Out of memory':
     case 'OOM during interfile analysis':
       return 'memory';
