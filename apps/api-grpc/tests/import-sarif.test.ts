@@ -222,6 +222,7 @@ const faults: readonly (readonly [what: string, log: string | Buffer, place: Reg
     '{"version":"2.1.0","runs":[{"tool":{"driver":{"version":"1"}}}]}',
     /\$\.runs\[0\]\.tool\.driver\.name is missing/,
   ],
+  ['a run of results alone', aLog(aRun([]), { results: [{ level: 'note' }] }), /\$\.runs\[1\]\.tool\.driver\.name is missing/],
   [
     'a rule without an id',
     aLog(aRun([], { tool: { driver: { name: 'x', rules: [{}] } } })),

@@ -7,7 +7,7 @@ import type { SarifSource } from './read-sarif-runs.ts';
 import { ResultReader } from './result-reader.ts';
 import type { SarifRunFacts } from './run-reader.ts';
 import type { SarifResult } from './sarif-result.ts';
-import { asReadError } from './sarif-read-error.ts';
+import { asReadError, SarifReadError } from './sarif-read-error.ts';
 
 export interface SarifResultsOptions {
   /** Of every finding; null judges each by what the log says. */
@@ -36,7 +36,8 @@ export async function* readSarifResults(
     for await (const { path, value } of readJsonItems(source.open(), { select: ['$.runs[*].results[*]'], maxItemBytes, maxDepth })) {
       const [, runIndex, , resultIndex] = path as readonly [string, number, string, number];
       const reader = readers[runIndex];
-      if (reader === undefined) throw new TypeError('the runs are those of another log');
+      // A run of which nothing was read says nothing of itself.
+      if (reader === undefined) throw new SarifReadError(['runs', runIndex, 'tool', 'driver', 'name'], 'is missing');
       yield { runIndex, resultIndex, ...reader.read(new JsonNode(value, path)) };
     }
   } catch (error) {
