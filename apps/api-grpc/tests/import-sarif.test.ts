@@ -165,6 +165,23 @@ test('a tool that was not successful is a failed record; where none was, the sca
   t.is((await findingsOf(failed.id)).totalCount, 1);
 });
 
+test('the record of a run is what its invocations tell', async (t) => {
+  const tenant = await Tenant.create(api);
+  const invocation = {
+    executionSuccessful: false,
+    exitCode: 0xc000013a,
+    startTimeUtc: '2026-01-02T03:04:05.000Z',
+    endTimeUtc: '2026-01-02T03:04:07.500Z',
+    toolExecutionNotifications: [{ level: 'error', message: { text: 'no memory; Authorization: Bearer abcdefgh12345678' } }],
+  };
+  const { scan: imported } = await importLog(api, tenant, aLog(aRun([], { invocations: [invocation] })));
+  const [tool] = (await api.scans.call('getScan', { id: imported!.id })).tools;
+  t.like(tool, { status: ToolStatus.TOOL_STATUS_FAILED, exitCode: 0xc000013a - 2 ** 32, durationMs: 2500n });
+  t.regex(tool!.evidence, /no memory/);
+  t.false(tool!.evidence.includes('abcdefgh12345678'));
+  t.not(tool!.errorMessage, '');
+});
+
 test('takes the log in chunks of any size, plain or gzip, and checks what was declared of it', async (t) => {
   const tenant = await Tenant.create(api);
   const plain = aLog(aRun([aResult()]));

@@ -42,7 +42,8 @@ function toolOf({ tool }: SarifLogRun, tally: RunTally, scanType: ScanType | nul
     status: tool.status,
     durationMs: tool.durationMs,
     findingsCount: tally.summary.kept,
-    exitCode: tool.exitCode,
+    // Windows counts to 2 ** 32.
+    exitCode: tool.exitCode | 0,
     errorMessage: clip(tool.errorMessage, 2000),
     rulesVersion: oneLine(tool.rulesVersion, 200),
     evidence: clipStart(tool.evidence, maxEvidence),
