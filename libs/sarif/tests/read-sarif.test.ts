@@ -297,6 +297,26 @@ test('equal fingerprints of a tool give equal ones of ours; a partial one needs 
   t.is(await print({}), '');
 });
 
+test('what stands for a fingerprint and is none does not make two results one', async (t) => {
+  const commit = { commitSha: 'c0ffee', email: 'a@example.com', author: 'A', date: '2026-01-01T00:00:00Z', commitMessage: 'one' };
+  for (const fields of [
+    { fingerprints: { 'matchBasedId/v1': 'requires login' } },
+    { partialFingerprints: { commitSha: '', author: '' } },
+    { partialFingerprints: commit },
+  ]) {
+    t.is((await draftOf(fields)).fingerprint, '', JSON.stringify(fields));
+  }
+  const { fingerprint } = await draftOf({ partialFingerprints: { ...commit, lineHash: '1f' } });
+  t.is(fingerprint, (await draftOf({ partialFingerprints: { lineHash: '1f' } })).fingerprint);
+});
+
+test('links in the help of a rule are references, and help that repeats the message is no remedy', async (t) => {
+  const help = { text: 'wrong', markdown: 'wrong, see [a](https://a.example/1) and [b](https://b.example/2) or [here](#c)' };
+  const draft = await draftOf({ ruleId: 'r' }, driver({ rules: [{ id: 'r', helpUri: 'https://a.example/1', help }] }));
+  t.deepEqual(draft.references, ['https://a.example/1', 'https://b.example/2']);
+  t.is(draft.remediation, '');
+});
+
 test('the kind of scan is what was asked for, else what package, tags or tool tell', async (t) => {
   const judged = async (result: Json, name = 'tool'): Promise<ScanType> =>
     (await draftOf(result, driver({ name }), { scanType: null })).scanType;

@@ -81,7 +81,7 @@ export class ResultReader {
       ...readPackage(properties, message),
       license: own('license'),
       licenseCategory: own('licenseCategory'),
-      remediation: own('remediation') || readFix(result) || (rule?.remediation ?? ''),
+      remediation: own('remediation') || readFix(result) || helpOf(rule, message),
       references: references.length > 0 ? references : (rule?.references ?? []),
       rawOutput: rawOutputOf(result),
       fingerprint: this.#fingerprint(result, ruleId, filePath),
@@ -152,15 +152,25 @@ function toColumns({
   return { ...lines, codeSnippet: snippet };
 }
 
+/** Help that only says again what is wrong is none. */
+function helpOf(rule: Rule | null, message: string): string {
+  return rule === null || rule.remediation === message ? '' : rule.remediation;
+}
+
 function readFix(result: JsonNode): string {
   const fix = result.at('fixes').items()[0];
   return fix === undefined ? '' : readMessage(fix.at('description'));
 }
 
+/** What gitleaks calls partial fingerprints: all of one commit have the same. */
+const commitKeys = new Set(['commitSha', 'commitMessage', 'author', 'email', 'date']);
+
+/** Nothing where sentences stand for what the tool does not tell: Semgrep gives every result the fingerprint `requires login`. */
 function readFingerprints(node: JsonNode): readonly (readonly [string, string])[] {
   return node
     .members()
     .map(([key, value]) => [key, value.text()] as const)
+    .filter(([key, value]) => /^\S+$/.test(value) && !commitKeys.has(key))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 

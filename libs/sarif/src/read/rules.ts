@@ -34,6 +34,7 @@ export interface Reference {
 
 /** Characters kept of a rule's help, which may be a whole page. */
 const maxHelp = 8000;
+const maxReferences = 50;
 
 export function readRule(node: JsonNode): Rule {
   const properties = node.at('properties');
@@ -55,10 +56,22 @@ export function readRule(node: JsonNode): Rule {
     cveId: firstOf([id, ...tags], cveOf),
     cvssVector: textsOf(properties.at('cvssVector'))[0] ?? '',
     remediation: help.slice(0, maxHelp),
-    references: [node.at('helpUri').text(), ...textsOf(properties.at('references'))].filter((uri) => uri !== ''),
+    references: referencesOf([
+      node.at('helpUri').text(),
+      ...textsOf(properties.at('references')),
+      ...linksOf(node.at('help').at('markdown').text().slice(0, maxHelp)),
+    ]),
     tags,
     messageStrings: readMessageStrings(node.at('messageStrings')),
   };
+}
+
+function linksOf(markdown: string): readonly string[] {
+  return [...markdown.matchAll(/\]\((https?:\/\/[^\s()]+)\)/g)].map(([, uri]) => uri!);
+}
+
+function referencesOf(uris: readonly string[]): readonly string[] {
+  return [...new Set(uris)].filter((uri) => uri !== '').slice(0, maxReferences);
 }
 
 export function readReference(node: JsonNode): Reference {
