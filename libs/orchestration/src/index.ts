@@ -60,7 +60,14 @@ export type {
   SystemScanRepository,
   TransitionResult,
 } from './ports/scan-repository.ts';
-export type { ArtifactUpload, ListArtifactsQuery, NewArtifact, PresignedDownload, PresignedUpload, StorageClient } from './ports/storage-client.ts';
+export type {
+  ArtifactUpload,
+  ListArtifactsQuery,
+  NewArtifact,
+  PresignedDownload,
+  PresignedUpload,
+  StorageClient,
+} from './ports/storage-client.ts';
 export type { GivenFinding } from './input/findings.ts';
 export type { Given, GivenPage } from './input/request-reader.ts';
 export type { GivenToolRun } from './input/tool-runs.ts';
