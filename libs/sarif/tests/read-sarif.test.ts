@@ -413,6 +413,25 @@ test('what goes beyond a limit is refused by the name of the limit', async (t) =
   t.is((await read(many, { limits: toolLimits })).results.length, 2);
 });
 
+test('what stands beside the results has a limit of its own, whatever it is', async (t) => {
+  const many = (head: string, item: string): SarifSource => ({
+    open: async function* () {
+      yield Buffer.from(`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},${head}`);
+      const block = Buffer.from(`${item},`.repeat(2000));
+      for (let index = 0; index < 2000; index += 1) yield block;
+      yield Buffer.from(`${item}]}]}`);
+    },
+  });
+  for (const [key, item] of [
+    ['artifacts', '{"location":{"uri":"a"}}'],
+    ['invocations', '{"executionSuccessful":true}'],
+  ] as const) {
+    const error = await t.throwsAsync<SarifReadError>(readSarifRuns(many(`"${key}":[`, item), toolLimits), { instanceOf: SarifReadError });
+    t.true(error.path.startsWith(`$.runs[0].${key}[`), error.path);
+    t.regex(error.message, /more than 64 MiB/);
+  }
+});
+
 test('memory does not grow with the number of results', async (t) => {
   const result = JSON.stringify(resultOf({ ruleId: 'r', ...at('src/a.js', {}, { startLine: 1, snippet: { text: 'x'.repeat(500) } }) }));
   const source: SarifSource = {

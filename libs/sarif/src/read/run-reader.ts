@@ -53,6 +53,9 @@ export interface RunDetails {
 }
 
 const maxNotifications = 4096;
+/** Characters of JSON, and as many for each value as its object takes, that may wait in memory while the results of a run are read. */
+const maxKept = 64 * 1024 ** 2;
+const keptOfEach = 64;
 
 /** Gathers the facts of one run, in whatever order they stand. */
 export class RunReader {
@@ -69,6 +72,7 @@ export class RunReader {
   #git: SarifRunFacts['git'] = null;
   #resultsCount = 0;
   #rulesCount = 0;
+  #kept = 0;
 
   constructor(index: number, limits: SarifLimits) {
     this.#index = index;
@@ -77,6 +81,7 @@ export class RunReader {
 
   /** @param path of the node, within the run */
   read(path: JsonPath, node: JsonNode): void {
+    if (path[0] !== 'results') this.#checkKept(node);
     switch (path[0]) {
       case 'tool':
         return path[1] === 'driver' ? this.#readDriver(path[2] as string, node) : this.#readExtension(path, node);
@@ -125,6 +130,12 @@ export class RunReader {
         workingDirectories: this.#invocations.map((each) => readPlace(each.at('workingDirectory'))),
       },
     };
+  }
+
+  #checkKept(node: JsonNode): void {
+    this.#kept += keptOfEach + (JSON.stringify(node.value)?.length ?? 0);
+    if (this.#kept > maxKept)
+      node.fail(`makes more than ${maxKept / 1024 ** 2} MiB of what stands beside the results of its run; leave some of it out`);
   }
 
   #readDriver(key: string, node: JsonNode): void {
