@@ -37,6 +37,7 @@ const layers = [
       'type:adapter',
       'type:base',
       'type:domain',
+      'type:contracts',
       'type:testing',
       'type:system-testing',
       'type:migrations',

@@ -6,8 +6,9 @@ import { parseArgs } from 'node:util';
 import { formatEndpoint } from '@cloudscan/config';
 import { archiveOf, ClusterRig, statusOf } from '@cloudscan/system-testing';
 import { copyFromFile, copyToFile } from '@cloudscan/testing';
+import { createFindings } from './create-findings.ts';
 import { ProcessMemory } from './process-memory.ts';
-import { describeMachine, figure } from './result.ts';
+import { describeMachine, figure, median } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
 import { writeSarifLog } from './sarif-log.ts';
 import { announce, BenchTeardown } from './surroundings.ts';
@@ -29,7 +30,8 @@ interface Ingest {
 
 /**
  * From a tool's results to the findings of a completed scan, by the real processes: a tool that prints its SARIF log, the
- * runner, CreateFindings, PostgreSQL. Beside it the same rows by COPY: one stream into a table with the same indexes and checks.
+ * runner, CreateFindings, PostgreSQL. Beside it CreateFindings called alone, and the same rows by COPY: one stream into a table with the
+ * same indexes and checks.
  *
  * `--results 1000,25000,100000,1000000`; `--rounds` (3) of each size up to 100,000.
  */
@@ -43,7 +45,7 @@ export async function benchIngest(args: readonly string[]): Promise<BenchResult>
   for (const results of values.results.split(',').map(Number)) {
     const name = `${results.toLocaleString('en-US')} results`;
     announce(name);
-    const { ingests, copies } = await measure(results, results > mostInRounds ? 1 : Number(values.rounds));
+    const { ingests, calls, copies } = await measure(results, results > mostInRounds ? 1 : Number(values.rounds));
     const rate = (seconds: number): number => results / seconds;
     const ingested = figure(
       'findings/s',
@@ -56,17 +58,26 @@ export async function benchIngest(args: readonly string[]): Promise<BenchResult>
       ingests.map(({ secondsToEnd }) => rate(secondsToEnd)),
     );
     figures[`${name}, their rows by COPY`] = copied;
+    figures[`${name} by CreateFindings alone`] = figure('findings/s', calls.map(rate));
     for (const kind of ['runner', 'api-grpc']) {
       const peaks = ingests.map(({ peaks }) => peaks[kind] ?? Number.NaN);
       figures[`${name}, peak RSS of ${kind}`] = figure('MiB', peaks);
     }
+    ratios[`${name} by CreateFindings alone / COPY`] = median(calls.map(rate)) / copied.value;
     ratios[`${name} stored / COPY`] = ingested.value / copied.value;
     ratios[`${name} stored / DefectDojo`] = ingested.value / published;
   }
   return { case: 'ingest', machine: describeMachine(), figures, ratios };
 }
 
-async function measure(results: number, rounds: number): Promise<{ readonly ingests: Ingest[]; readonly copies: number[] }> {
+interface Measured {
+  readonly ingests: readonly Ingest[];
+  /** Seconds. */
+  readonly calls: readonly number[];
+  readonly copies: readonly number[];
+}
+
+async function measure(results: number, rounds: number): Promise<Measured> {
   await using t = new BenchTeardown();
   const rig = await ClusterRig.startWithServer(t, {
     // The bench is the dispatcher.
@@ -77,21 +88,28 @@ async function measure(results: number, rounds: number): Promise<{ readonly inge
   await writeSarifLog(log, results);
   const ingests: Ingest[] = [];
   const copies: number[] = [];
+  const calls: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const ingest = await ingestOnce(rig, log);
     copies.push(await copyOnce(rig, ingest.scanId, results));
     ingests.push(ingest);
+    calls.push(await createFindings(rig, (await startScan(rig)).scanId, results));
   }
-  return { ingests, copies };
+  return { ingests, calls, copies };
+}
+
+/** A scan that a runner may begin with. */
+async function startScan({ client }: ClusterRig): Promise<{ readonly scanId: string; readonly artifactId: string }> {
+  const source = await archiveOf({ 'README.md': 'Findings come from a log.\n' });
+  const created = await client.create(await client.makeProject(), ['license'], source);
+  await client.upload(created, source);
+  await client.start(created.scan!.id);
+  return { scanId: created.scan!.id, artifactId: created.artifactId };
 }
 
 async function ingestOnce(rig: ClusterRig, log: string): Promise<Ingest> {
   const { client, folder } = rig;
-  const source = await archiveOf({ 'README.md': 'Findings come from a log.\n' });
-  const created = await client.create(await client.makeProject(), ['license'], source);
-  const scanId = created.scan!.id;
-  await client.upload(created, source);
-  await client.start(scanId);
+  const { scanId, artifactId } = await startScan(rig);
   const runnerLog = join(folder, 'runner.log');
   const output = openSync(runnerLog, 'w');
   const main = join(root, 'apps/runner/src/main.ts');
@@ -102,7 +120,7 @@ async function ingestOnce(rig: ClusterRig, log: string): Promise<Ingest> {
       SCAN_ID: scanId,
       SCAN_ATTEMPT: '1',
       SCAN_TYPES: 'license',
-      SOURCE_ARTIFACT_ID: created.artifactId,
+      SOURCE_ARTIFACT_ID: artifactId,
       ORCHESTRATOR_ENDPOINT: formatEndpoint(rig.endpoint),
       WORK_DIR: join(folder, 'work'),
       DECLARED_SCANNERS: JSON.stringify([{ name: 'bench-tool', type: 'license', command: ['cat'], args: [log] }]),

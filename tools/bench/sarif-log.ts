@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises';
 
 /** Rules of the made tool. */
 const rules = 200;
+const resultsPerFile = 10;
 
 /** Writes the log of a made tool: so many results over 200 rules, each with its place, its line of code and a fingerprint. */
 export async function writeSarifLog(path: string, results: number): Promise<void> {
@@ -33,7 +34,8 @@ function ruleOf(index: number): object {
 
 function resultOf(index: number): object {
   const rule = index % rules;
-  const line = 1 + (index % 900);
+  const file = Math.floor(index / resultsPerFile);
+  const line = 1 + (index % resultsPerFile) * 7;
   return {
     ruleId: `bench/rule-${rule}`,
     ruleIndex: rule,
@@ -44,7 +46,7 @@ function resultOf(index: number): object {
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: `services/module-${index % 5000}/handlers/handler-${index % 97}.js` },
+          artifactLocation: { uri: `services/module-${Math.floor(file / 100)}/handlers/handler-${file % 100}.js` },
           region: {
             startLine: line,
             endLine: line,

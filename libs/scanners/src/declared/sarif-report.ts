@@ -45,7 +45,8 @@ export class SarifReport {
   /** The name is the declared one, by which users know the tool. */
   async #complete(draft: FindingDraft): Promise<FindingDraft> {
     const isSecret = draft.scanType === 'secrets';
-    const lines = draft.startLine > 0 ? await this.#source.linesOf(draft.filePath) : [];
+    const isWhole = draft.codeSnippet !== '' && draft.fingerprint !== '';
+    const lines = draft.startLine > 0 && !isWhole ? await this.#source.linesOf(draft.filePath) : [];
     const code = snippetOf(lines, draft.startLine, draft.endLine);
     return {
       ...draft,
@@ -55,7 +56,7 @@ export class SarifReport {
       description: redactSecrets(draft.description),
       // Nobody here knows where in its line a secret begins.
       codeSnippet: isSecret ? '' : redactSecrets(draft.codeSnippet || code),
-      rawOutput: isSecret || draft.rawOutput === '' ? '' : rawOutputOf(JSON.parse(draft.rawOutput) as object),
+      rawOutput: isSecret ? '' : withoutSecrets(draft.rawOutput),
       fingerprint: draft.fingerprint || this.#fingerprint(draft, isSecret ? '' : code || draft.description),
     };
   }
@@ -66,6 +67,11 @@ export class SarifReport {
     this.#seen.set(first, occurrence + 1);
     return occurrence === 0 ? first : fingerprintOf({ ruleId, filePath, text, occurrence });
   }
+}
+
+/** A record that holds none, as nearly all, is looked at once and as a whole. */
+function withoutSecrets(rawOutput: string): string {
+  return redactSecrets(rawOutput) === rawOutput ? rawOutput : rawOutputOf(JSON.parse(rawOutput) as object);
 }
 
 /** Neither passed, nor gone since the baseline, nor taken for no matter by somebody. */
