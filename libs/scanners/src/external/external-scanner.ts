@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { ScanType } from '@cloudscan/domain';
-import type { Scanner } from '../scanner.ts';
+import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../scanner.ts';
 import type { ExternalSettings } from './settings.ts';
 
 /** Makes the adapter of a tool that a machine may have installed. */
@@ -15,6 +15,31 @@ export interface ExternalScannerFactory {
   readonly create: (executable: string, settings: ExternalSettings) => Scanner;
 }
 
+/** How one installed program is driven. */
+export interface InstalledTool {
+  readonly name: string;
+  readonly scanType: ScanType;
+  /** As {@link Scanner.probe}. */
+  probe(): Promise<ScannerVersion | ScannerProblem>;
+  /** As {@link Scanner.scan}; asked only of a program whose probe has told its version. */
+  scan(context: ScanContext, version: string): Promise<ScannerOutcome>;
+}
+
+/** An installed program as a scanner: it is probed once, and not started where it cannot run. */
+export function installedScanner(tool: InstalledTool): Scanner {
+  let probed: Promise<ScannerVersion | ScannerProblem> | undefined;
+  const probe = (): Promise<ScannerVersion | ScannerProblem> => (probed ??= tool.probe());
+  return {
+    name: tool.name,
+    scanType: tool.scanType,
+    probe,
+    scan: async (context) => {
+      const answer = await probe();
+      return 'problem' in answer ? cannotRun(answer.problem) : tool.scan(context, answer.version);
+    },
+  };
+}
+
 /** Stands for a tool that was asked for and is not installed, so that its run is on record as failed. */
 export function missingScanner({ name, scanType, command }: ExternalScannerFactory): Scanner {
   const problem = `${name} is not installed where the runner runs: no program ${command} on PATH; install it or take it out of SCANNERS`;
@@ -22,8 +47,12 @@ export function missingScanner({ name, scanType, command }: ExternalScannerFacto
     name,
     scanType,
     probe: async () => ({ problem }),
-    scan: async () => ({ status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage: problem, evidence: '' }),
+    scan: async () => cannotRun(problem),
   };
+}
+
+function cannotRun(errorMessage: string): ScannerOutcome {
+  return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage, evidence: '' };
 }
 
 /** The first executable file of a name on a search path; null when there is none. Relative entries are passed over: they lead into the source. */

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { readConfig } from '@cloudscan/config';
 import type { Environment } from '@cloudscan/config';
@@ -12,7 +14,10 @@ export async function fakeTool(t: ExecutionContext, name: string, script: string
   const folder = await mkdtemp(join(tmpdir(), 'tool-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, name);
-  await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const draft = join(folder, 'draft');
+  await writeFile(draft, `#!/bin/sh\n${script}\n`);
+  // By another process: a file that a fork of this one happens to hold open for writing cannot be run (ETXTBSY).
+  await promisify(execFile)('install', ['-m', '755', draft, path]);
   return path;
 }
 

@@ -2,8 +2,9 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lt } from 'semver';
-import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
-import type { ExternalScannerFactory } from '../external-scanner.ts';
+import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
+import { installedScanner } from '../external-scanner.ts';
+import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
 import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
@@ -29,15 +30,14 @@ export const gitleaks: ExternalScannerFactory = {
   name: 'gitleaks',
   scanType: 'secrets',
   command: 'gitleaks',
-  create: (executable, settings) => new Gitleaks(executable, settings),
+  create: (executable, settings) => installedScanner(new Gitleaks(executable, settings)),
 };
 
-class Gitleaks implements Scanner {
+class Gitleaks implements InstalledTool {
   readonly name = 'gitleaks';
   readonly scanType = 'secrets';
   readonly #executable: string;
   readonly #settings: ExternalSettings;
-  #probed: Promise<ScannerVersion | ScannerProblem> | undefined;
 
   constructor(executable: string, settings: ExternalSettings) {
     this.#executable = executable;
@@ -45,11 +45,7 @@ class Gitleaks implements Scanner {
   }
 
   /** The version of a program that `go install` has built is `unknown`, and it is driven as the newest. */
-  probe(): Promise<ScannerVersion | ScannerProblem> {
-    return (this.#probed ??= this.#probe());
-  }
-
-  async #probe(): Promise<ScannerVersion | ScannerProblem> {
+  async probe(): Promise<ScannerVersion | ScannerProblem> {
     const probed = await probeVersion({
       name: this.name,
       executable: this.#executable,
@@ -62,9 +58,7 @@ class Gitleaks implements Scanner {
     return 'problem' in probed ? probed : { version: probed.version, rulesVersion: this.#settings.gitleaks.config };
   }
 
-  async scan(context: ScanContext): Promise<ScannerOutcome> {
-    const probed = await this.probe();
-    const version = 'problem' in probed ? 'unknown' : probed.version;
+  async scan(context: ScanContext, version: string): Promise<ScannerOutcome> {
     const reportPath = join(context.workDir, 'report.json');
     const report = new GitleaksReport({ name: this.name, version, sourceDir: context.sourceDir, hashKey: this.#settings.secretHashKey });
     const call = await this.#call(context, version, reportPath);

@@ -1,5 +1,6 @@
-import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
-import type { ExternalScannerFactory } from '../external-scanner.ts';
+import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
+import { installedScanner } from '../external-scanner.ts';
+import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
 import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
@@ -17,10 +18,10 @@ export const scancode: ExternalScannerFactory = {
   name: 'scancode',
   scanType: 'license',
   command: 'scancode',
-  create: (executable, settings) => new Scancode(executable, settings),
+  create: (executable, settings) => installedScanner(new Scancode(executable, settings)),
 };
 
-class Scancode implements Scanner {
+class Scancode implements InstalledTool {
   readonly name = 'scancode';
   readonly scanType = 'license';
   readonly #executable: string;

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isAbsolute } from 'node:path';
-import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
-import type { ExternalScannerFactory } from '../external-scanner.ts';
+import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
+import { installedScanner } from '../external-scanner.ts';
+import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
 import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
@@ -37,26 +38,21 @@ export const semgrep: ExternalScannerFactory = {
   name: 'semgrep',
   scanType: 'sast',
   command: 'semgrep',
-  create: (executable, settings) => new Semgrep(executable, settings),
+  create: (executable, settings) => installedScanner(new Semgrep(executable, settings)),
 };
 
-class Semgrep implements Scanner {
+class Semgrep implements InstalledTool {
   readonly name = 'semgrep';
   readonly scanType = 'sast';
   readonly #executable: string;
   readonly #settings: ExternalSettings;
-  #probed: Promise<ScannerVersion | ScannerProblem> | undefined;
 
   constructor(executable: string, settings: ExternalSettings) {
     this.#executable = executable;
     this.#settings = settings;
   }
 
-  probe(): Promise<ScannerVersion | ScannerProblem> {
-    return (this.#probed ??= this.#probe());
-  }
-
-  async #probe(): Promise<ScannerVersion | ScannerProblem> {
+  async probe(): Promise<ScannerVersion | ScannerProblem> {
     const { environment, semgrep: settings } = this.#settings;
     const probed = await probeVersion({
       name: this.name,
@@ -71,12 +67,11 @@ class Semgrep implements Scanner {
     return { version: probed.version, rulesVersion: settings.config === '' ? ownRulesVersion() : settings.config };
   }
 
-  async scan(context: ScanContext): Promise<ScannerOutcome> {
+  async scan(context: ScanContext, version: string): Promise<ScannerOutcome> {
     const startedAt = performance.now();
     const escaping = await escapingInclude(context.sourceDir);
     if (escaping !== null) return refused(escaping, startedAt);
-    const probed = await this.probe();
-    const report = new SemgrepReport(context.sourceDir, 'problem' in probed ? '' : probed.version);
+    const report = new SemgrepReport(context.sourceDir, version);
     return runTool(this.#call(context), context, {
       stdout: (stdout, deliver) => report.read(stdout, deliver),
       remark: () => report.remark(),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
-import type { ExternalScannerFactory } from '../external-scanner.ts';
+import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
+import { installedScanner } from '../external-scanner.ts';
+import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
 import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
@@ -15,10 +16,10 @@ export const trivy: ExternalScannerFactory = {
   name: 'trivy',
   scanType: 'sca',
   command: 'trivy',
-  create: (executable, settings) => new Trivy(executable, settings),
+  create: (executable, settings) => installedScanner(new Trivy(executable, settings)),
 };
 
-class Trivy implements Scanner {
+class Trivy implements InstalledTool {
   readonly name = 'trivy';
   readonly scanType = 'sca';
   readonly #executable: string;
@@ -52,12 +53,8 @@ class Trivy implements Scanner {
     return { version: probed.version, rulesVersion: database ?? '' };
   }
 
-  async scan(context: ScanContext): Promise<ScannerOutcome> {
-    const probed = await this.probe();
-    if ('problem' in probed) {
-      return { status: 'failed', exitCode: -1, findingsCount: 0, durationMs: 0, errorMessage: probed.problem, evidence: '' };
-    }
-    const report = new TrivyReport(context.sourceDir, probed.version);
+  scan(context: ScanContext, version: string): Promise<ScannerOutcome> {
+    const report = new TrivyReport(context.sourceDir, version);
     return runTool(this.#call(context), context, {
       stdout: (stdout, deliver) => report.read(stdout, deliver),
       skipped: () => (report.results === 0 ? 'no lock file was found that trivy reads' : ''),

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
+import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
 import { ignoredFolders } from '../../secrets/scan.ts';
-import type { ExternalScannerFactory } from '../external-scanner.ts';
+import { installedScanner } from '../external-scanner.ts';
+import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
 import { probeVersion } from '../probe.ts';
 import { runTool } from '../run-tool.ts';
 import type { ToolCall } from '../run-tool.ts';
@@ -23,26 +24,21 @@ export const trufflehog: ExternalScannerFactory = {
   name: 'trufflehog',
   scanType: 'secrets',
   command: 'trufflehog',
-  create: (executable, settings) => new Trufflehog(executable, settings),
+  create: (executable, settings) => installedScanner(new Trufflehog(executable, settings)),
 };
 
-class Trufflehog implements Scanner {
+class Trufflehog implements InstalledTool {
   readonly name = 'trufflehog';
   readonly scanType = 'secrets';
   readonly #executable: string;
   readonly #settings: ExternalSettings;
-  #probed: Promise<ScannerVersion | ScannerProblem> | undefined;
 
   constructor(executable: string, settings: ExternalSettings) {
     this.#executable = executable;
     this.#settings = settings;
   }
 
-  probe(): Promise<ScannerVersion | ScannerProblem> {
-    return (this.#probed ??= this.#probe());
-  }
-
-  async #probe(): Promise<ScannerVersion | ScannerProblem> {
+  async probe(): Promise<ScannerVersion | ScannerProblem> {
     const probed = await probeVersion({
       name: this.name,
       executable: this.#executable,
@@ -54,10 +50,8 @@ class Trufflehog implements Scanner {
     return 'problem' in probed ? probed : { version: probed.version, rulesVersion: '' };
   }
 
-  async scan(context: ScanContext): Promise<ScannerOutcome> {
-    const probed = await this.probe();
+  async scan(context: ScanContext, version: string): Promise<ScannerOutcome> {
     const { secretHashKey: hashKey, trufflehog: settings } = this.#settings;
-    const version = 'problem' in probed ? '' : probed.version;
     const report = new TrufflehogReport({ name: this.name, version, sourceDir: context.sourceDir, hashKey }, settings.verify);
     const excluded = join(context.workDir, 'excluded-paths');
     await writeFile(excluded, `${excludedPaths(context.sourceDir)}\n`);
