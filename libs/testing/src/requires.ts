@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { ImplementationFn, TestFn } from 'ava';
 
-/** What a machine may lack. `redis`: a redis-server on PATH, or Docker, which can run one. `script`: util-linux, for a terminal. */
+/** What a machine may lack. Of stores and Redis the server on PATH, or Docker, which can run it. `script`: util-linux, for a terminal. */
 export type TestService =
   | 'actionlint'
   | 'azurite'
@@ -24,13 +24,21 @@ export type TestService =
   | 'trivy'
   | 'trufflehog';
 
+/** Servers that Docker can run where the program is not on PATH. */
+const programs = { azurite: 'azurite-blob', 'fake-gcs-server': 'fake-gcs-server', minio: 'minio', redis: 'redis-server' } as const;
+
 /** Null when the service is there, otherwise why it is not. */
 export function missing(service: TestService): string | null {
   switch (service) {
     case 'docker':
       return existsSync('/var/run/docker.sock') || process.env['DOCKER_HOST'] !== undefined ? null : 'no Docker daemon';
+    case 'azurite':
+    case 'fake-gcs-server':
+    case 'minio':
     case 'redis':
-      return findOnPath('redis-server') === null && missing('docker') !== null ? 'neither redis-server on PATH nor Docker' : null;
+      return findOnPath(programs[service]) === null && missing('docker') !== null
+        ? `neither ${programs[service]} on PATH nor Docker`
+        : null;
     default:
       return findOnPath(service) === null ? `no ${service} on PATH` : null;
   }

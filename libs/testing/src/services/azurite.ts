@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,8 +8,8 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { freePort } from '@cloudscan/process';
 import { eventually } from '../eventually.ts';
 import type { ServerCertificate } from '../kubernetes/certificate.ts';
-import { findOnPath } from '../requires.ts';
 import type { Teardown } from '../test-file.ts';
+import { startServerProgram } from './server-program.ts';
 
 export interface TestAzurite {
   /** With the account as its path. */
@@ -27,31 +26,26 @@ export interface AzuriteOptions {
 }
 
 /**
- * Starts Microsoft's emulator of Azure Blob Storage, `azurite-blob` from PATH, over a folder that goes with the test. It
+ * Starts Microsoft's emulator of Azure Blob Storage, from PATH or by Docker, over a folder that goes with the test. It
  * checks shared keys and SAS as Azure does. Ask `requires(test, 'azurite')` first.
  */
 export async function startAzurite(t: Teardown, { container, certificate }: AzuriteOptions): Promise<TestAzurite> {
-  const program = findOnPath('azurite-blob');
-  if (program === null) throw new Error('no azurite-blob on PATH');
   const dataDir = mkdtempSync(join(tmpdir(), 'cloudscan-azurite-'));
   const port = await freePort();
   const account = { accountName: 'testaccount', accountKey: randomBytes(64).toString('base64') };
-  const server = spawn(
-    program,
-    [
-      ...['--location', dataDir, '--blobPort', String(port), '--silent', '--disableTelemetry'],
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  await startServerProgram(t, {
+    program: 'azurite-blob',
+    image: 'mcr.microsoft.com/azure-storage/azurite:3.35.0',
+    port,
+    folder: dataDir,
+    args: (host) => [
+      ...['--location', dataDir, '--blobHost', host, '--blobPort', String(port), '--silent', '--disableTelemetry'],
       // Clients name newer versions of the API than it knows.
       ...['--skipApiVersionCheck', '--disableProductStyleUrl'],
       ...(certificate === undefined ? [] : ['--oauth', 'basic', ...certificateFiles(certificate, dataDir)]),
     ],
-    { stdio: 'ignore', env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: `${account.accountName}:${account.accountKey}` } },
-  );
-  t.teardown(async () => {
-    if (server.exitCode === null) {
-      server.kill('SIGKILL');
-      await once(server, 'exit');
-    }
-    rmSync(dataDir, { recursive: true, force: true });
+    env: { AZURITE_ACCOUNTS: `${account.accountName}:${account.accountKey}` },
   });
   await eventually(() => isListening(port), { what: 'azurite', timeoutMs: 30_000 });
   const endpoint = `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}/${account.accountName}`;

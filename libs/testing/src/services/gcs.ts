@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
 import { freePort } from '@cloudscan/process';
 import { eventually } from '../eventually.ts';
-import { findOnPath } from '../requires.ts';
 import type { Teardown } from '../test-file.ts';
 import { GcsFront } from './gcs-front.ts';
+import { startServerProgram } from './server-program.ts';
 
 export interface TestGcs {
   readonly endpoint: string;
@@ -17,19 +15,16 @@ export interface TestGcs {
 }
 
 /**
- * Starts `fake-gcs-server` from PATH with one bucket, in memory, behind a {@link GcsFront}. Ask
+ * Starts `fake-gcs-server`, from PATH or by Docker, with one bucket, in memory, behind a {@link GcsFront}. Ask
  * `requires(test, 'fake-gcs-server')` first.
  */
 export async function startGcs(t: Teardown, { bucket }: { readonly bucket: string }): Promise<TestGcs> {
-  const program = findOnPath('fake-gcs-server');
-  if (program === null) throw new Error('no fake-gcs-server on PATH');
   const port = await freePort();
-  const args = ['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port), '-backend', 'memory', '-log-level', 'error'];
-  const server = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-  t.teardown(async () => {
-    if (server.exitCode !== null) return;
-    server.kill('SIGKILL');
-    await once(server, 'exit');
+  await startServerProgram(t, {
+    program: 'fake-gcs-server',
+    image: 'fsouza/fake-gcs-server:1.52.3',
+    port,
+    args: (host) => ['-scheme', 'http', '-host', host, '-port', String(port), '-backend', 'memory', '-log-level', 'error'],
   });
   const emulator = new URL(`http://127.0.0.1:${port}`);
   await eventually(() => hasBucket(emulator, bucket), { what: 'fake-gcs-server', timeoutMs: 30_000 });

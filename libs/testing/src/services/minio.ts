@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@cloudscan/process';
 import { eventually } from '../eventually.ts';
-import { findOnPath } from '../requires.ts';
 import type { Teardown } from '../test-file.ts';
+import { startServerProgram } from './server-program.ts';
 
 /** A real MinIO that encrypts by a key of its own. */
 export interface TestMinio {
@@ -17,10 +15,8 @@ export interface TestMinio {
   readonly secretAccessKey: string;
 }
 
-/** Starts `minio` from PATH with one bucket, over a folder that goes with the test. Ask `requires(test, 'minio')` first. */
+/** Starts `minio`, from PATH or by Docker, with one bucket, over a folder that goes with the test. Ask `requires(test, 'minio')` first. */
 export async function startMinio(t: Teardown, { bucket }: { readonly bucket: string }): Promise<TestMinio> {
-  const program = findOnPath('minio');
-  if (program === null) throw new Error('no minio on PATH');
   const dataDir = mkdtempSync(join(tmpdir(), 'cloudscan-minio-'));
   const home = join(dataDir, 'home');
   mkdirSync(home);
@@ -28,11 +24,14 @@ export async function startMinio(t: Teardown, { bucket }: { readonly bucket: str
   mkdirSync(join(dataDir, 'data', bucket), { recursive: true });
   const port = await freePort();
   const credentials = { accessKeyId: 'test-user', secretAccessKey: randomBytes(20).toString('hex') };
-  const address = `127.0.0.1:${port}`;
-  const server = spawn(program, ['server', '--quiet', '--address', address, '--console-address', '127.0.0.1:0', join(dataDir, 'data')], {
-    stdio: 'ignore',
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  await startServerProgram(t, {
+    program: 'minio',
+    image: 'minio/minio:RELEASE.2025-09-07T16-13-09Z',
+    port,
+    folder: dataDir,
+    args: (host) => ['server', '--quiet', '--address', `${host}:${port}`, '--console-address', '127.0.0.1:0', join(dataDir, 'data')],
     env: {
-      PATH: process.env['PATH'],
       HOME: home,
       MINIO_ROOT_USER: credentials.accessKeyId,
       MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
@@ -41,14 +40,7 @@ export async function startMinio(t: Teardown, { bucket }: { readonly bucket: str
       MINIO_UPDATE: 'off',
     },
   });
-  t.teardown(async () => {
-    if (server.exitCode === null) {
-      server.kill('SIGKILL');
-      await once(server, 'exit');
-    }
-    rmSync(dataDir, { recursive: true, force: true });
-  });
-  const endpoint = `http://${address}`;
+  const endpoint = `http://127.0.0.1:${port}`;
   await eventually(() => isReady(endpoint), { what: 'minio', timeoutMs: 30_000 });
   return { endpoint, region: 'us-east-1', ...credentials };
 }
