@@ -33,7 +33,7 @@ async function linuxMembers(group: number): Promise<Member[]> {
 
 /** Where there is no /proc. */
 async function psMembers(group: number): Promise<Member[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-axo', 'pgid=,pid=,rss=']);
+  const { stdout } = await promisify(execFile)('ps', ['-ax', '-o', 'pgid=', '-o', 'pid=', '-o', 'rss=']);
   const rows = stdout.split('\n').map((row) => row.trim().split(/\s+/).map(Number));
   return rows.filter(([pgid]) => pgid === group).map(([, pid, rss]) => ({ pid: pid!, residentBytes: rss! * 1024 }));
 }
