@@ -5,7 +5,15 @@ import { parseArgs } from 'node:util';
 import { EnvReader } from '@cloudscan/config';
 import { noFindings, scanTypes, severities } from '@cloudscan/domain';
 import type { SeverityCounts } from '@cloudscan/domain';
-import { externalScanners, readContainerSettings, readExternalSettings, selectScanners } from '@cloudscan/scanners';
+import {
+  externalScanners,
+  readContainerSettings,
+  readExternalSettings,
+  readLicenseSettings,
+  readScaSettings,
+  readSecretsSettings,
+  selectScanners,
+} from '@cloudscan/scanners';
 import type { Scanner, ScannerOutcome } from '@cloudscan/scanners';
 import { describeMachine, figure } from './result.ts';
 import type { BenchResult, Figure } from './result.ts';
@@ -22,7 +30,7 @@ interface ToolResult {
 /**
  * What every tool that this machine has finds in a source, beside what the built-in ones find, and how long each takes.
  *
- * `--path FOLDER`, any number of times.
+ * `--path FOLDER`, any number of times. Tools are set up by the variables of a runner, for example ADVISORY_SOURCE.
  */
 export async function benchTools(args: readonly string[]): Promise<BenchResult> {
   const { values } = parseArgs({ args: [...args], options: { path: { type: 'string', multiple: true, default: ['.'] } } });
@@ -49,6 +57,7 @@ async function installedScanners(): Promise<readonly Scanner[]> {
   const choice = [...builtin, ...externalScanners.map(({ name }) => name)];
   const config = {
     searchPath: process.env['PATH'] ?? '',
+    builtin: { sca: readScaSettings(env), secrets: readSecretsSettings(env), license: readLicenseSettings(env) },
     external: readExternalSettings(env),
     declared: [],
     containers: readContainerSettings(env),
