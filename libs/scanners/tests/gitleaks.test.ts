@@ -150,7 +150,7 @@ for (const [version, command] of [
 
 test('the probe says what to do about a gitleaks that is too old', async (t) => {
   t.deepEqual(await (await gitleaksThat(t, '', '8.2.0')).probe(), {
-    problem: 'gitleaks 8.2.0 is too old; install gitleaks 8.18.0 or newer',
+    problem: 'gitleaks 8.2.0 is too old; install gitleaks 8.18.4 or newer',
   });
   t.deepEqual(await (await gitleaksThat(t, '', 'v8.24.3')).probe(), { version: '8.24.3', rulesVersion: '' });
   t.deepEqual(await (await gitleaksThat(t, '', 'version is set by build process')).probe(), { version: 'unknown', rulesVersion: '' });

@@ -264,9 +264,9 @@ test('the probe tells the version and that of the rules, and what to do about a 
   const own = await answer('echo 1.100.0');
   t.regex('problem' in own ? own.problem : own.rulesVersion, /^52 rules [0-9a-f]{12}$/);
   t.deepEqual(await answer('echo 1.100.0', { SEMGREP_CONFIG: 'p/ci' }), { version: '1.100.0', rulesVersion: 'p/ci' });
-  t.deepEqual(await answer('echo 1.2.3'), { problem: 'semgrep 1.2.3 is too old; install semgrep 1.40.0 or newer' });
+  t.deepEqual(await answer('echo 1.2.3'), { problem: 'semgrep 1.2.3 is too old; install semgrep 1.60.0 or newer' });
   const other = await answer('echo hello');
-  t.regex('problem' in other ? other.problem : '', /does not tell its version as semgrep does; install semgrep 1\.40\.0 or newer$/);
+  t.regex('problem' in other ? other.problem : '', /does not tell its version as semgrep does; install semgrep 1\.60\.0 or newer$/);
   t.deepEqual(await answer('echo no python >&2; exit 127'), { problem: 'semgrep failed with exit code 127: no python' });
 });
 

@@ -11,8 +11,8 @@ import type { ToolCall } from '../run-tool.ts';
 import type { ExternalSettings } from '../settings.ts';
 import { GitleaksReport } from './report.ts';
 
-/** The first with rules by id in its report and the limit on file sizes. */
-const lowest = '8.18.0';
+/** The oldest that is tested. */
+const lowest = '8.18.4';
 /** Scans folders by the command `dir`; `detect --no-git` before. */
 const firstWithDir = '8.19.0';
 /** What `go install` builds says this instead of its version. */
@@ -86,7 +86,7 @@ class Gitleaks implements InstalledTool {
         done: [0, findingsExitCode],
         failures: {
           1: 'could not scan; mend GITLEAKS_CONFIG or what its last words name',
-          126: 'does not know an argument; install gitleaks 8.18 or newer',
+          126: 'does not know an argument; install a newer one',
         },
       },
     };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ScanContext, ScannerOutcome, ScannerProblem, ScannerVersion } from '../../scanner.ts';
 import { installedScanner } from '../external-scanner.ts';
 import type { ExternalScannerFactory, InstalledTool } from '../external-scanner.ts';
@@ -13,8 +13,8 @@ import { escapingInclude } from './ignore-files.ts';
 import { SemgrepReport } from './report.ts';
 import type { SemgrepSettings } from './settings.ts';
 
-/** The first with `--no-rewrite-rule-ids` on `scan` and the report's fields as they are read here. */
-const lowest = '1.40.0';
+/** The oldest that is tested. */
+const lowest = '1.60.0';
 
 /** Bytes above which a file is data, as Semgrep has it by default. */
 const maxTargetBytes = 1_000_000;
