@@ -1,10 +1,17 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseEndpoint, readConfig } from '@cloudscan/config';
+import { parseEndpoint, readConfig, readDeclaredScanners } from '@cloudscan/config';
 import type { Endpoint, Environment, EnvReader, Secret } from '@cloudscan/config';
 import { isUuid, scanTypes } from '@cloudscan/domain';
 import type { ScanType } from '@cloudscan/domain';
-import { readExternalSettings, readLicenseSettings, readScannerChoice, readScaSettings, readSecretsSettings } from '@cloudscan/scanners';
+import {
+  readContainerSettings,
+  readExternalSettings,
+  readLicenseSettings,
+  readScannerChoice,
+  readScaSettings,
+  readSecretsSettings,
+} from '@cloudscan/scanners';
 import type { ScannersConfig } from '@cloudscan/scanners';
 import { readLogLevel } from '@cloudscan/telemetry';
 import type { LogLevel } from '@cloudscan/telemetry';
@@ -113,8 +120,15 @@ export function loadConfig(env: Environment): RunnerConfig {
 
 function readScannersConfig(reader: EnvReader): ScannersConfig {
   const builtin = { sca: readScaSettings(reader), secrets: readSecretsSettings(reader), license: readLicenseSettings(reader) };
-  const external = readExternalSettings(reader);
-  return { searchPath: reader.string('PATH', ''), builtin, external, choice: readScannerChoice(reader) };
+  const declared = readDeclaredScanners(reader);
+  return {
+    searchPath: reader.string('PATH', ''),
+    builtin,
+    external: readExternalSettings(reader),
+    declared,
+    containers: readContainerSettings(reader),
+    choice: readScannerChoice(reader, declared),
+  };
 }
 
 function readId(reader: EnvReader, name: string): string {

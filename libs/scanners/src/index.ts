@@ -1,5 +1,6 @@
 export type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from './scanner.ts';
 export type { ExternalScannerFactory } from './external/external-scanner.ts';
+export { readContainerSettings } from './contained/settings.ts';
 export { readExternalSettings } from './external/settings.ts';
 export type { ExternalSettings } from './external/settings.ts';
 export { externalScanners, readScannerChoice, selectScanners } from './registry.ts';

@@ -1,7 +1,10 @@
-import type { EnvReader } from '@cloudscan/config';
+import type { DeclaredScanner, EnvReader } from '@cloudscan/config';
 import type { ScanType } from '@cloudscan/domain';
 import { builtinScanner } from './builtin/builtin-scanner.ts';
 import type { BuiltinScannerSpec } from './builtin/builtin-scanner.ts';
+import { containedScanner, isContained } from './contained/contained-scanner.ts';
+import type { ContainerSettings } from './contained/settings.ts';
+import { declaredScanner } from './declared/declared-scanner.ts';
 import { findExecutable, missingScanner } from './external/external-scanner.ts';
 import type { ExternalScannerFactory } from './external/external-scanner.ts';
 import { gitleaks } from './external/gitleaks/gitleaks.ts';
@@ -20,6 +23,10 @@ export interface ScannersConfig {
   readonly searchPath: string;
   readonly builtin?: Partial<Record<ScanType, BuiltinSettings>>;
   readonly external: ExternalSettings;
+  /** Tools that the configuration brings along; those of a type run beside whatever is chosen for it. */
+  readonly declared: readonly DeclaredScanner[];
+  /** Where declared tools with an image run. */
+  readonly containers: ContainerSettings;
   /** Names of tools, see {@link readScannerChoice}. */
   readonly choice: readonly string[];
   /** Adapters of installed tools, the preferred first; {@link externalScanners} by default. */
@@ -41,18 +48,21 @@ const onlyBuiltin = 'builtin';
 
 /**
  * `SCANNERS`, a comma-separated list of tools: those that a type's scan consists of. Where it names none of a type, the first installed one
- * is taken; `builtin` keeps to the built-in ones there.
+ * is taken; `builtin` keeps to the built-in ones there. A declared tool runs whether it is named or not; where it is the only one named, it is
+ * the only one that runs.
  */
-export function readScannerChoice(env: EnvReader): readonly string[] {
-  const names = [onlyBuiltin, ...Object.values(builtinScanners), ...externalScanners].map((each) =>
-    typeof each === 'string' ? each : each.name,
-  );
-  return env.list('SCANNERS', names, []);
+export function readScannerChoice(env: EnvReader, declared: readonly DeclaredScanner[]): readonly string[] {
+  const own = [...Object.values(builtinScanners), ...externalScanners].map(({ name }) => name);
+  const taken = declared.find(({ name }) => own.includes(name));
+  if (taken !== undefined) {
+    env.problem('DECLARED_SCANNERS', `declares ${taken.name}, which is known already`, 'a name of its own for each tool');
+  }
+  return env.list('SCANNERS', [onlyBuiltin, ...own, ...declared.map(({ name }) => name)], []);
 }
 
 /**
  * The scanners of each type, in the order asked for: the tools that were chosen, or else the first installed one that answers its probe, or
- * else the built-in one.
+ * else the built-in one; and behind them the declared ones.
  */
 export async function selectScanners(types: readonly ScanType[], config: ScannersConfig): Promise<Scanner[]> {
   const selected = await Promise.all([...new Set(types)].map((type) => scannersOf(type, config)));
@@ -60,8 +70,11 @@ export async function selectScanners(types: readonly ScanType[], config: Scanner
 }
 
 async function scannersOf(type: ScanType, config: ScannersConfig): Promise<Scanner[]> {
+  const declared = config.declared.filter((each) => each.type === type);
   const chosen = await chosenScanners(type, config);
-  return chosen.length > 0 ? chosen : [(await installedScanner(type, config)) ?? builtinOf(type, config)];
+  const isChosen = chosen.length > 0 || declared.some(({ name }) => config.choice.includes(name));
+  const others = isChosen ? chosen : [(await firstInstalled(type, config)) ?? builtinOf(type, config)];
+  return [...others, ...declared.map((each) => declaredOf(each, config))];
 }
 
 /** Never another tool in the place of one that was chosen: whoever reads the results counts on it. */
@@ -71,7 +84,7 @@ function chosenScanners(type: ScanType, config: ScannersConfig): Promise<Scanner
   return Promise.all([...installed.map(async (factory) => (await create(factory, config)) ?? missingScanner(factory)), ...builtin]);
 }
 
-async function installedScanner(type: ScanType, config: ScannersConfig): Promise<Scanner | null> {
+async function firstInstalled(type: ScanType, config: ScannersConfig): Promise<Scanner | null> {
   if (config.choice.includes(onlyBuiltin)) return null;
   for (const factory of factoriesOf(type, config)) {
     const scanner = await create(factory, config);
@@ -92,4 +105,9 @@ async function create(factory: ExternalScannerFactory, { searchPath, external }:
 
 function builtinOf(type: ScanType, { builtin }: ScannersConfig): Scanner {
   return builtinScanner({ ...builtinScanners[type], scanType: type, ...builtin?.[type] });
+}
+
+function declaredOf(declared: DeclaredScanner, { external: { environment }, containers }: ScannersConfig): Scanner {
+  const byCommand = (each: DeclaredScanner): Scanner => declaredScanner(each, environment);
+  return isContained(declared) ? containedScanner(declared, containers, environment, byCommand) : byCommand(declared);
 }

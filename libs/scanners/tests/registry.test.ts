@@ -1,12 +1,13 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { ConfigError, readConfig } from '@cloudscan/config';
+import { ConfigError, readConfig, readDeclaredScanners } from '@cloudscan/config';
 import { runProcess } from '@cloudscan/process';
 import type { ExternalScannerFactory } from '../src/external/external-scanner.ts';
 import { readScannerChoice, selectScanners } from '../src/registry.ts';
+import { fakeTool } from './support/fake-tool.ts';
 import { builtinOnly } from './support/scanners-config.ts';
 
 /** The adapter of a tool that prints its version and nothing else. */
@@ -26,11 +27,9 @@ const factory: ExternalScannerFactory = {
 };
 
 async function folderWith(t: ExecutionContext, script: string, mode = 0o755): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'path-'));
-  t.teardown(() => rm(folder, { recursive: true }));
-  await writeFile(join(folder, 'fake-sast'), `#!/bin/sh\n${script}\n`);
-  await chmod(join(folder, 'fake-sast'), mode);
-  return folder;
+  const path = await fakeTool(t, 'fake-sast', script);
+  await chmod(path, mode);
+  return dirname(path);
 }
 
 async function selected(searchPath: string): Promise<string> {
@@ -88,13 +87,34 @@ test('a tool that was named and cannot run is never replaced: it says what to do
   t.deepEqual(await broken!.probe(), { problem: 'fake-sast is broken' });
 });
 
+const declared = readConfig(
+  { DECLARED_SCANNERS: JSON.stringify([{ name: 'house-rules', type: 'sast', command: ['/bin/true'], args: [] }]) },
+  readDeclaredScanners,
+);
+
+test('a declared tool runs beside the others of its type, and alone where it is the only one named', async (t) => {
+  const names = async (...choice: readonly string[]) => {
+    const scanners = await selectScanners(['license', 'sast'], { ...builtinOnly, declared, choice });
+    return scanners.map(({ name }) => name);
+  };
+  t.deepEqual(await names(), ['cloudscan-license', 'cloudscan-sast', 'house-rules']);
+  t.deepEqual(await names('cloudscan-sast'), ['cloudscan-license', 'cloudscan-sast', 'house-rules']);
+  t.deepEqual(await names('house-rules'), ['cloudscan-license', 'house-rules']);
+});
+
 test('SCANNERS knows every tool there is, and no other', (t) => {
-  const read = (SCANNERS: string) => readConfig({ SCANNERS }, readScannerChoice);
+  const read = (SCANNERS: string) => readConfig({ SCANNERS }, (env) => readScannerChoice(env, declared));
   t.deepEqual(read(''), []);
-  t.deepEqual(read('gitleaks, semgrep,builtin,cloudscan-sca'), ['builtin', 'cloudscan-sca', 'semgrep', 'gitleaks']);
+  t.deepEqual(read('gitleaks, semgrep,builtin,house-rules,cloudscan-sca'), [
+    'builtin',
+    'cloudscan-sca',
+    'semgrep',
+    'gitleaks',
+    'house-rules',
+  ]);
   t.throws(() => read('semgrep,bandit'), {
     instanceOf: ConfigError,
-    message: /^SCANNERS holds "bandit"; set it to a comma-separated list of builtin, /,
+    message: /^SCANNERS holds "bandit"; set it to a comma-separated list of builtin, .*house-rules$/,
   });
 });
 
