@@ -76,7 +76,10 @@ async function scanOnce(source: string, dataDir: string): Promise<ScanOutcome> {
   const log = openSync(`${dataDir}.log`, 'w');
   const main = join(root, 'apps/cli/src/main.ts');
   const args = ['--conditions=@cloudscan/source', main, 'scan', source, '--format', 'json', '--fail-on', 'never', '--output', output];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', log], env: { ...process.env, CLOUDSCAN_DATA_DIR: dataDir } });
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', log],
+    env: { ...process.env, SCANNERS: 'builtin', CLOUDSCAN_DATA_DIR: dataDir },
+  });
   closeSync(log);
   const [exitCode] = (await once(child, 'exit')) as [number | null];
   if (exitCode !== 0) throw new Error(`the scan exited with ${exitCode}: ${readFileSync(`${dataDir}.log`, 'utf8').slice(-2000)}`);

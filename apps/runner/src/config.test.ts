@@ -48,12 +48,23 @@ test('every setting of a deployment is handed on to its runners', (t) => {
     'SCAN_TYPES',
     'SCAN_TIMEOUT',
     'DOWNLOAD_TIMEOUT',
+    'RUNNER_MEMORY_BYTES',
     'LOG_LEVEL',
     'ORCHESTRATOR_ENDPOINT',
     'RUNNER_TOKEN',
   ];
   const ofItsSource = ['SOURCE_ARTIFACT_ID', 'REPOSITORY_URL', 'BRANCH', 'COMMIT_SHA'];
-  const ofItsPlace = ['WORK_DIR', 'RESULTS_DIR', 'SOURCE_DIR', 'TOOLS_DIR', 'DOCKER_HOST', 'HOME', 'XDG_CACHE_HOME', 'SECRET_HASH_KEY', ...passedNames];
+  const ofItsPlace = [
+    'WORK_DIR',
+    'RESULTS_DIR',
+    'SOURCE_DIR',
+    'TOOLS_DIR',
+    'DOCKER_HOST',
+    'HOME',
+    'XDG_CACHE_HOME',
+    'SECRET_HASH_KEY',
+    ...passedNames,
+  ];
   const known = new Set([...ofEachRun, ...ofItsSource, ...ofItsPlace, ...runnerVariables]);
   t.deepEqual(
     [...names].filter((name) => !known.has(name)),

@@ -35,6 +35,8 @@ export interface RunnerConfig {
   /** Where the source goes: absolute, made by the run and removed at its end. */
   readonly sourceDir: string;
   readonly timeouts: TimeoutConfig;
+  /** What the run may use, its tools included; null where nobody has said. Whoever started the run ends it above that. */
+  readonly memoryBytes: number | null;
   readonly unpack: UnpackLimits;
   readonly scanners: ScannersConfig;
   /** Whether SECRET_HASH_KEY was not given, so that secrets get other fingerprints in every run. */
@@ -104,6 +106,7 @@ export function loadConfig(env: Environment): RunnerConfig {
         downloadMs: reader.integer('DOWNLOAD_TIMEOUT', 600, { min: 1, max: 2_000_000 }) * 1000,
         toolMs: reader.integer('TOOL_TIMEOUT', Math.ceil(scanMs / 1000), { min: 1, max: 2_000_000 }) * 1000,
       },
+      memoryBytes: reader.integer('RUNNER_MEMORY_BYTES', 0, { min: 0, max: Number.MAX_SAFE_INTEGER }) || null,
       unpack: readUnpackLimits(reader),
       scanners: readScannersConfig(reader),
       secretHashKeyIsRandom: reader.optional('SECRET_HASH_KEY') === undefined,

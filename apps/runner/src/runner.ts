@@ -1,6 +1,7 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ToolRun } from '@cloudscan/domain';
+import { MemoryBudget } from '@cloudscan/process';
 import { SarifLog } from '@cloudscan/sarif';
 import type { Scanner } from '@cloudscan/scanners';
 import type { Logger } from '@cloudscan/telemetry';
@@ -34,6 +35,8 @@ export interface RunnerParts {
 /** Share of the scan's time that the tools leave for the upload and the end. */
 const reserveShare = 0.1;
 const maxReserveMs = 60_000;
+/** Of this process and what it calls beside the tools. */
+const ownMemoryBytes = 512 * 2 ** 20;
 
 /** Takes one attempt of a scan from its first call to its last. */
 export class Runner {
@@ -119,6 +122,7 @@ export class Runner {
         sarif,
         onFinding: (finding) => batches.add(finding),
         timeoutMs: this.#toolMs(),
+        memoryBudget: memoryBudgetOf(config),
         signal,
         onProgress: (fraction, message) => progress.set('scan', fraction, message),
         log,
@@ -181,4 +185,9 @@ export class Runner {
     for (const path of [sourceDir, ...made, ...results]) await rm(path, { recursive: true, force: true });
     for (const folder of [resultsDir, workDir]) await rmdir(folder).catch(() => undefined);
   }
+}
+
+/** What is left of the run's memory beside the runner; none where nobody has said how much the run may use. */
+function memoryBudgetOf({ memoryBytes }: RunnerConfig): MemoryBudget | undefined {
+  return memoryBytes === null ? undefined : new MemoryBudget(Math.max(memoryBytes - ownMemoryBytes, memoryBytes / 2));
 }

@@ -23,7 +23,7 @@ test('an empty environment dispatches to this machine with its defaults', (t) =>
   t.deepEqual(config.local.command, runnerCommand);
   t.is(config.local.workRoot, resolve('.cloudscan/work'));
   t.is(config.local.stopRunsOnExit, false);
-  t.like(config.local.limits, { memoryBytes: 2 ** 31, deadlineMs: 3_600_000, graceMs: 10_000 });
+  t.like(config.local.limits, { memoryBytes: 2 ** 32, deadlineMs: 3_600_000, graceMs: 10_000 });
   t.like(config.runner, { orchestrator: { host: '127.0.0.1', port: 9999 }, storage: { host: '127.0.0.1', port: 8082 } });
 });
 

@@ -141,7 +141,7 @@ function readRunnerEnvironment(env: EnvReader, passed: readonly string[]): Reado
 }
 
 function readMemoryLimit(env: EnvReader): number {
-  const text = env.string('RUNNER_LIMITS_MEMORY', '2Gi');
+  const text = env.string('RUNNER_LIMITS_MEMORY', '4Gi');
   const bytes = parseMemoryQuantity(text);
   if (bytes === null) env.problem('RUNNER_LIMITS_MEMORY', `is ${JSON.stringify(text)}`, 'a quantity such as 2Gi or 512Mi');
   return bytes ?? 2 ** 31;

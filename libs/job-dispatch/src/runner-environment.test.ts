@@ -18,10 +18,10 @@ const settings = {
   downloadTimeoutSeconds: 300,
   logLevel: 'info',
 };
-const folders = { workDir: '/w/run', resultsDir: '/w/results' };
+const place = { memoryBytes: 4 * 2 ** 30, workDir: '/w/run', resultsDir: '/w/results' };
 
 test('tells the runner what to scan, where to report and where to work, under the names that runner images read', (t) => {
-  t.deepEqual(runnerEnvironment(spec, settings, folders), {
+  t.deepEqual(runnerEnvironment(spec, settings, place), {
     SCAN_ID: spec.scanId,
     SCAN_ATTEMPT: '2',
     ORGANIZATION_ID: spec.organizationId,
@@ -32,6 +32,7 @@ test('tells the runner what to scan, where to report and where to work, under th
     SOURCE_ARTIFACT_ID: '01890000-0000-7000-8000-000000000004',
     SCAN_TIMEOUT: '3540',
     DOWNLOAD_TIMEOUT: '300',
+    RUNNER_MEMORY_BYTES: '4294967296',
     WORK_DIR: '/w/run',
     RESULTS_DIR: '/w/results',
     LOG_LEVEL: 'info',
@@ -41,7 +42,7 @@ test('tells the runner what to scan, where to report and where to work, under th
 
 test('names the repository of a scan that is cloned, and no artifact', (t) => {
   const source = { artifactId: null, gitUrl: 'https://example.com/a.git', gitBranch: 'main', gitCommit: 'abc' };
-  const environment = runnerEnvironment({ ...spec, source, traceparent: null }, settings, folders);
+  const environment = runnerEnvironment({ ...spec, source, traceparent: null }, settings, place);
   t.like(environment, { REPOSITORY_URL: 'https://example.com/a.git', BRANCH: 'main', COMMIT_SHA: 'abc' });
   t.false('SOURCE_ARTIFACT_ID' in environment);
   t.false('TRACEPARENT' in environment);

@@ -12,8 +12,11 @@ export interface RunnerSettings {
   readonly logLevel: string;
 }
 
-/** Where one runner works: absolute paths. */
-export interface RunnerFolders {
+/** Where one runner works, and with how much. */
+export interface RunnerPlace {
+  /** Of the run and its tools together; the platform ends it above that. */
+  readonly memoryBytes: number;
+  /** Absolute. */
   readonly workDir: string;
   readonly resultsDir: string;
 }
@@ -22,7 +25,7 @@ export interface RunnerFolders {
  * The environment of a runner, under the names that deployed runner images read. What a scan does not have is left out.
  * Holds no credential.
  */
-export function runnerEnvironment(spec: JobSpec, settings: RunnerSettings, folders: RunnerFolders): Record<string, string> {
+export function runnerEnvironment(spec: JobSpec, settings: RunnerSettings, place: RunnerPlace): Record<string, string> {
   const { source } = spec;
   return withoutNulls({
     SCAN_ID: spec.scanId,
@@ -38,8 +41,9 @@ export function runnerEnvironment(spec: JobSpec, settings: RunnerSettings, folde
     COMMIT_SHA: source.gitCommit,
     SCAN_TIMEOUT: String(scanTimeoutSeconds(settings.deadlineSeconds)),
     DOWNLOAD_TIMEOUT: String(settings.downloadTimeoutSeconds),
-    WORK_DIR: folders.workDir,
-    RESULTS_DIR: folders.resultsDir,
+    RUNNER_MEMORY_BYTES: String(place.memoryBytes),
+    WORK_DIR: place.workDir,
+    RESULTS_DIR: place.resultsDir,
     LOG_LEVEL: settings.logLevel,
     TRACEPARENT: spec.traceparent,
   });

@@ -1,5 +1,7 @@
 export { endProcess, hasEnded } from './child.ts';
 export { runMain, runTask, StartUpError } from './main.ts';
+export { isAbove } from './group-memory.ts';
+export { MemoryBudget } from './memory-budget.ts';
 export { OpsServer } from './ops-server.ts';
 export type { OpsServerOptions, ReadinessCheck } from './ops-server.ts';
 export { packageVersion } from './package-version.ts';

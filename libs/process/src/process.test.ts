@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
+import { MemoryBudget } from './memory-budget.ts';
 import { OpsServer } from './ops-server.ts';
 import { PeriodicTask } from './periodic-task.ts';
 import { identifyProcess, isRunning } from './process-identity.ts';
@@ -181,4 +182,19 @@ test('a failed start leaves one sentence and the exit code', async (t) => {
     program(`await runMain(async () => { throw Object.assign(new Error('x'), { code: 'EADDRINUSE', port: 9999 }); });`),
   );
   t.is(port.stderr, 'port 9999 is in use by another process; stop it or choose another port\n');
+});
+
+test('of the groups of one budget the one that takes the most is killed, and the others go on', async (t) => {
+  const takes = (mebibytes: number): string =>
+    `const held = Buffer.alloc(${mebibytes} * 2 ** 20, 1); setTimeout(() => process.exit(held[0] - 1), ${mebibytes > 100 ? 60_000 : 3000})`;
+  const memoryBudget = new MemoryBudget(400 * 2 ** 20);
+  const outcomes = await Promise.all([30, 450, 40].map((mebibytes) => runProcess(node, ['-e', takes(mebibytes)], { env, memoryBudget })));
+  t.deepEqual(
+    outcomes.map(({ killedBecause, exitCode }) => ({ killedBecause, exitCode })),
+    [
+      { killedBecause: null, exitCode: 0 },
+      { killedBecause: 'budget', exitCode: null },
+      { killedBecause: null, exitCode: 0 },
+    ],
+  );
 });

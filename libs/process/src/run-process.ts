@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { isGroupAbove } from './group-memory.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
 /** Milliseconds between two looks at a group's memory. */
 const memoryIntervalMs = 250;
@@ -23,6 +24,8 @@ export interface RunProcessOptions {
   readonly stdin?: string;
   /** Bytes of memory above which the group is killed at once; looked at four times a second. */
   readonly memoryLimitBytes?: number;
+  /** Shared with other groups: the group is killed at once when all take too much and it takes the most. */
+  readonly memoryBudget?: MemoryBudget;
   /** Kills the group when this process ends, however it ends: by a process that waits for just that. */
   readonly endsWithParent?: boolean;
 }
@@ -32,7 +35,7 @@ export interface ProcessOutcome {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Why the group was killed, if it was. */
-  readonly killedBecause: 'timeout' | 'aborted' | 'memory' | 'reader_failed' | null;
+  readonly killedBecause: 'timeout' | 'aborted' | 'memory' | 'budget' | 'reader_failed' | null;
   /** The end of each stream, as UTF-8. */
   readonly stdout: string;
   readonly stderr: string;
@@ -55,10 +58,12 @@ export async function runProcess(command: string, args: readonly string[], optio
   };
   let force: NodeJS.Timeout | undefined;
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => kill('timeout'), options.timeoutMs);
-  const stopWatching = watchMemory(child.pid, options.memoryLimitBytes, () => {
-    killedBecause ??= 'memory';
+  const killAtOnce = (because: NonNullable<ProcessOutcome['killedBecause']>): void => {
+    killedBecause ??= because;
     signalGroup(child.pid, 'SIGKILL');
-  });
+  };
+  const stopWatching = watchMemory(child.pid, options.memoryLimitBytes, () => killAtOnce('memory'));
+  const leaveBudget = child.pid === undefined ? undefined : options.memoryBudget?.join(child.pid, () => killAtOnce('budget'));
   const guard = options.endsWithParent === true ? guardGroup(child.pid) : undefined;
   const onAbort = (): void => kill('aborted');
   options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -87,6 +92,7 @@ export async function runProcess(command: string, args: readonly string[], optio
     clearTimeout(timer);
     clearTimeout(force);
     stopWatching();
+    leaveBudget?.();
     guard?.kill('SIGKILL');
     options.signal?.removeEventListener('abort', onAbort);
   }

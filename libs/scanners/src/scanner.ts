@@ -1,4 +1,5 @@
 import type { FindingDraft, ScanType, ToolStatus } from '@cloudscan/domain';
+import type { MemoryBudget } from '@cloudscan/process';
 
 /**
  * One tool. Built-in scanners run in a process of their own (see `builtin-scanner.ts`); a tool on PATH is a process by
@@ -35,6 +36,8 @@ export interface ScanContext {
   readonly workDir: string;
   /** Milliseconds after which the tool is killed. */
   readonly timeoutMs: number;
+  /** What all tools of a run may take together; the largest is killed above it. */
+  readonly memoryBudget?: MemoryBudget;
   /** Killed when it aborts. */
   readonly signal: AbortSignal;
   /** Called one at a time; the tool waits for it (backpressure). */

@@ -49,6 +49,11 @@ export function describeEnd(outcome: ProcessOutcome, limits: ToolLimits, meaning
       return cancelled(name);
     case 'memory':
       return outOfMemory(name, memoryLimitMb, memorySetting);
+    case 'budget':
+      return {
+        status: 'out_of_memory',
+        errorMessage: `${name} took the most when the tools together took more memory than the run may use; raise RUNNER_LIMITS_MEMORY, or run fewer tools at once`,
+      };
     case 'reader_failed':
     case null:
   }

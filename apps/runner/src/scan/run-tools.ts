@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasToolFailed, presentableFinding } from '@cloudscan/domain';
 import type { FindingDraft, ToolRun } from '@cloudscan/domain';
+import type { MemoryBudget } from '@cloudscan/process';
 import type { SarifLog, SarifRun } from '@cloudscan/sarif';
 import type { Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '@cloudscan/scanners';
 import type { Logger } from '@cloudscan/telemetry';
@@ -16,6 +17,8 @@ export interface RunToolsOptions {
   readonly onFinding: (finding: FindingDraft) => Promise<void>;
   /** Milliseconds for one tool. */
   readonly timeoutMs: number;
+  /** Of all tools together. */
+  readonly memoryBudget?: MemoryBudget;
   readonly signal: AbortSignal;
   readonly onProgress: (fraction: number, message: string) => void;
   readonly log: Logger;
@@ -86,6 +89,7 @@ async function scan(scanner: Scanner, run: SarifRun, board: ProgressBoard, optio
       sourceDir: options.sourceDir,
       workDir,
       timeoutMs: options.timeoutMs,
+      memoryBudget: options.memoryBudget,
       signal: options.signal,
       onFinding: async (draft) => {
         const finding = presentableFinding(draft);

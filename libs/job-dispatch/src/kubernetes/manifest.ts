@@ -1,6 +1,7 @@
 import type { V1Container, V1EnvVar, V1Job, V1PodSpec, V1Toleration } from '@kubernetes/client-node';
 import { jobNameOf } from '@cloudscan/domain';
 import type { JobSpec } from '@cloudscan/orchestration';
+import { parseMemoryQuantity } from '../quantity.ts';
 import { runnerEnvironment, scanTimeoutSeconds } from '../runner-environment.ts';
 import type { RunnerSettings } from '../runner-environment.ts';
 import { containerResources, containerSecurity, literal, temporaryFolder } from './container.ts';
@@ -145,7 +146,11 @@ function variables(
     HOME: folders.temporary,
     ...pod.environment,
     TMPDIR: folders.temporary,
-    ...runnerEnvironment(spec, runner, { workDir: folders.work, resultsDir: folders.results }),
+    ...runnerEnvironment(spec, runner, {
+      memoryBytes: parseMemoryQuantity(pod.resources.limits.memory)!,
+      workDir: folders.work,
+      resultsDir: folders.results,
+    }),
     ...(hasTools ? { SOURCE_DIR: sharedFolders.shared, TOOLS_DIR: sharedFolders.tools } : {}),
   };
   const secret = jobNameOf(spec.scanId, spec.attempt);

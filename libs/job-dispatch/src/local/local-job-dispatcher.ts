@@ -179,7 +179,7 @@ export class LocalJobDispatcher implements JobDispatcher {
       environment: {
         ...environment,
         TMPDIR: folder.temporary,
-        ...runnerEnvironment(spec, runner, { workDir: folder.work, resultsDir: folder.results }),
+        ...runnerEnvironment(spec, runner, { memoryBytes: limits.memoryBytes, workDir: folder.work, resultsDir: folder.results }),
       },
       limits,
       database: { host, port, user, password: password.reveal(), name, sslMode },

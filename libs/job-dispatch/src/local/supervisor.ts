@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemScope } from '@cloudscan/auth';
 import { DomainError } from '@cloudscan/domain';
 import type { LocalJobEnd, LocalJobRepository } from '@cloudscan/orchestration';
-import { identifyProcess, signalGroup } from '@cloudscan/process';
+import { identifyProcess, isAbove, signalGroup } from '@cloudscan/process';
 import type { ProcessIdentity } from '@cloudscan/process';
 import type { RunCondition } from './classify-exit.ts';
 import { GatedRunner } from './gated-runner.ts';
@@ -131,7 +131,7 @@ class Watch {
     while (!this.#ended.signal.aborted) {
       const members = findRunProcesses(await readProcessTable(), { runner: this.#runner.identity, known: this.#known, workDir: null });
       this.#known = members.map(({ pid, startedAt }) => ({ pid, startedAt }));
-      if (members.reduce((sum, member) => sum + member.residentBytes(), 0) > memoryBytes) {
+      if (await isAbove(new Map(members.map((member) => [member.pid, member.residentBytes()])), memoryBytes)) {
         this.#condition ??= 'OOMKilled';
         await this.#kill();
       }

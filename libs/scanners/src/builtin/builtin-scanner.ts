@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { ScanType } from '@cloudscan/domain';
 import { runProcess } from '@cloudscan/process';
-import type { ProcessOutcome } from '@cloudscan/process';
+import type { MemoryBudget, ProcessOutcome } from '@cloudscan/process';
 import { Delivery } from '../delivery.ts';
 import type { ScanContext, Scanner, ScannerOutcome, ScannerProblem, ScannerVersion } from '../scanner.ts';
 import { describeEnd, evidenceOf } from '../tool-end.ts';
@@ -67,7 +67,7 @@ async function probe(spec: BuiltinScannerSpec): Promise<ScannerVersion | Scanner
 async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<ScannerOutcome> {
   const tool: ToolIdentity = { scanType: spec.scanType, toolName: spec.name, toolVersion: packageVersion() };
   const startedAt = performance.now();
-  const { sourceDir, workDir, timeoutMs, signal } = context;
+  const { sourceDir, workDir, timeoutMs, signal, memoryBudget } = context;
   const delivery = new Delivery(context);
   const reader = new MessageReader(tool, delivery);
   const end = ({ status, errorMessage }: ToolEnd, exitCode: number, stderr = ''): ScannerOutcome => ({
@@ -81,7 +81,7 @@ async function scan(spec: BuiltinScannerSpec, context: ScanContext): Promise<Sca
   let outcome: ProcessOutcome;
   try {
     const env = { ...spec.env, TMPDIR: workDir };
-    outcome = await run(spec, { scan: { sourceDir, workDir }, env, timeoutMs, signal }, (stdout) => reader.read(stdout));
+    outcome = await run(spec, { scan: { sourceDir, workDir }, env, timeoutMs, signal, memoryBudget }, (stdout) => reader.read(stdout));
   } catch (error) {
     if (delivery.consumerFailed) throw error;
     const problem = error instanceof ProtocolError ? `wrote ${error.message}` : `could not be started: ${(error as Error).message}`;
@@ -133,6 +133,7 @@ interface RunLimits extends Pick<BuiltinRequest, 'scan'> {
   readonly env: BuiltinScannerSpec['env'];
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  readonly memoryBudget?: MemoryBudget;
 }
 
 function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Readable) => Promise<void>): Promise<ProcessOutcome> {
@@ -147,6 +148,7 @@ function run(spec: BuiltinScannerSpec, limits: RunLimits, onStdout: (stdout: Rea
     timeoutMs: limits.timeoutMs,
     signal: limits.signal,
     memoryLimitBytes: limitsOf(spec, limits.timeoutMs).memoryLimitMb * 1024 * 1024,
+    memoryBudget: limits.memoryBudget,
     endsWithParent: true,
     stdin: JSON.stringify(request),
     onStdout,

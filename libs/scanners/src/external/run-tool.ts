@@ -108,7 +108,7 @@ class ToolRunner {
 
   process(reader: ReportReader): Promise<ProcessOutcome> {
     const { executable, args, environment, network, variables, memoryLimitMb } = this.#call;
-    const { workDir, timeoutMs, signal } = this.#context;
+    const { workDir, timeoutMs, signal, memoryBudget } = this.#context;
     const { stdout: readStdout } = reader;
     return runProcess(executable, args, {
       cwd: workDir,
@@ -125,6 +125,7 @@ class ToolRunner {
       timeoutMs,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       memoryLimitBytes: memoryLimitMb * 1024 * 1024,
+      memoryBudget,
       endsWithParent: true,
       ...(readStdout === undefined ? {} : { onStdout: (stdout) => this.#follow(stdout, readStdout) }),
     });
