@@ -41,6 +41,8 @@ function shared({ api, storage, folder }: RigPlan): Record<string, string> {
     CLOUDSCAN_EXIT_WITH_PARENT: 'true',
     AUTH_MODE: 'disabled',
     LOG_LEVEL: 'info',
+    // Whatever tools the machine has.
+    SCANNERS: 'builtin',
     METRICS_HOST: '127.0.0.1',
     GRPC_HOST: api.host,
     GRPC_PORT: String(api.port),

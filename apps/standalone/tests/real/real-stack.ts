@@ -49,7 +49,9 @@ export class RealStack {
   /** What a command line needs to find this stack. */
   get environment(): NodeJS.ProcessEnv {
     const collectors = { SWEEP_INTERVAL_SECONDS: '1', STORAGE_COLLECT_INTERVAL_SECONDS: '2', STORAGE_COLLECT_GRACE_SECONDS: '5' };
-    return { PATH: process.env.PATH, HOME: this.dataDir, CLOUDSCAN_DATA_DIR: this.dataDir, ...this.#ports, ...collectors };
+    const own = { HOME: this.dataDir, CLOUDSCAN_DATA_DIR: this.dataDir };
+    // Whatever tools the machine has.
+    return { PATH: process.env.PATH, SCANNERS: 'builtin', ...own, ...this.#ports, ...collectors };
   }
 
   get endpoint(): { readonly host: string; readonly port: number } {
