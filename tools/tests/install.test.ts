@@ -156,7 +156,10 @@ test('says in one sentence that npm is missing', async (t) => {
 test('names the commands when it does not know one', async (t) => {
   const { exitCode, stderr } = await new Clone(t).run(['scna']);
   t.is(exitCode, 2);
-  t.is(stderr, 'unknown command "scna"; known are cloudscan, scan, start, stop, test, test:cluster, test:stores, simulator, verify, bench, generate\n');
+  t.is(
+    stderr,
+    'unknown command "scna"; known are cloudscan, scan, start, stop, test, test:cluster, test:stores, simulator, verify, bench, generate\n',
+  );
 });
 
 test('hands a signal to the command', async (t) => {

@@ -25,6 +25,7 @@ const noBytes: Buffer = Buffer.alloc(0);
 export class ItemScanner {
   readonly #maxItemBytes: number;
   readonly #maxDepth: number;
+  readonly #isStrict: boolean;
   readonly #place: Place;
   readonly #string: StringToken;
   readonly #number: NumberToken;
@@ -48,10 +49,11 @@ export class ItemScanner {
   #held: Buffer = noBytes;
   #heldBytes = 0;
 
-  constructor(selection: Selection, limits: { readonly maxItemBytes: number; readonly maxDepth: number }) {
+  constructor(selection: Selection, limits: { readonly maxItemBytes: number; readonly maxDepth: number; readonly strict?: boolean }) {
     this.#place = new Place(selection);
     this.#maxItemBytes = limits.maxItemBytes;
     this.#maxDepth = limits.maxDepth;
+    this.#isStrict = limits.strict ?? false;
     const fail: Fail = (problem, index) => this.#fail('syntax', problem, index);
     this.#string = new StringToken(fail);
     this.#number = new NumberToken(fail);
@@ -140,6 +142,8 @@ export class ItemScanner {
       this.#itemDepth = this.#place.depth;
       this.#itemFrom = at;
       this.#itemOffset = this.#offset + at;
+    } else if (selection !== null && this.#isStrict) {
+      this.#checkShape(selection, byte, at);
     }
     if (byte === 0x22) {
       this.#token = token.string;
@@ -158,6 +162,14 @@ export class ItemScanner {
       const literal = literals.get(byte) ?? this.#unexpected(byte, at);
       this.#token = token.literal;
       this.#fixed.begin(literal);
+    }
+  }
+
+  /** A null is as if nothing was there. */
+  #checkShape({ elements }: Selection, byte: number, at: number): void {
+    if (byte === (elements === null ? 0x7b : 0x5b) || byte === 0x6e || byte === byteOrderMark[0]) return;
+    if (literals.has(byte) || byte === 0x22 || byte === 0x7b || byte === 0x5b || byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      this.#fail('shape', `is no ${elements === null ? 'object' : 'array'}`, at);
     }
   }
 

@@ -3,9 +3,9 @@ import type { JsonPath } from './path.ts';
 
 /**
  * `syntax`: not JSON (RFC 8259). `truncated`: JSON so far, but the document ends early. `too_deep`, `too_large`: nested deeper, or an item
- * larger, than the reader was allowed to take.
+ * larger, than the reader was allowed to take. `shape`: what is selected lies below an array or an object, and something else stands there.
  */
-export type JsonFault = 'syntax' | 'truncated' | 'too_deep' | 'too_large';
+export type JsonFault = 'syntax' | 'truncated' | 'too_deep' | 'too_large' | 'shape';
 
 /** A document that cannot be read on. */
 export class JsonStreamError extends Error {

@@ -9,6 +9,8 @@ export interface JsonItemsOptions {
   readonly maxItemBytes: number;
   /** How many arrays and objects may lie within each other. */
   readonly maxDepth: number;
+  /** Whether anything but an array, an object or null where a selector goes through one is a fault; otherwise nothing is selected there. */
+  readonly strict?: boolean;
 }
 
 export interface JsonItem {

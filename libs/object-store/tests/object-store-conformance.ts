@@ -613,7 +613,7 @@ async function requireObject(store: ObjectStore, key: string): Promise<ObjectInf
 }
 
 async function partUrl(store: ObjectStore, key: string, uploadId: string, partNumber: number): Promise<string> {
-  return (await store.presignPart({ key, uploadId, partNumber, maxBytes: 1024 ** 3, expiresAt: soon() })).url;
+  return (await store.presignPart({ key, uploadId, partNumber, maxBytes: 10 * 1024 ** 3, expiresAt: soon() })).url;
 }
 
 /** Answers the ETag. */

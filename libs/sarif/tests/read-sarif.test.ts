@@ -374,6 +374,9 @@ for (const [what, log, path] of [
     '$.runs[0].results[0].locations[0].physicalLocation.region.startLine',
   ],
   ['locations that are no list', logOf({ results: [resultOf({ locations: {} })] }), '$.runs[0].results[0].locations'],
+  ['runs that are no list', { version: '2.1.0', runs: {} }, '$.runs'],
+  ['results that are no list', logOf({ results: { message: {} } }), '$.runs[0].results'],
+  ['a run that is a number', { version: '2.1.0', runs: [7] }, '$.runs[0]'],
   ['a result that is a text', logOf({ results: ['wrong'] }), '$.runs[0].results[0]'],
   ['a rule without an id', logOf(driver({ rules: [{}] })), '$.runs[0].tool.driver.rules[0].id'],
   [

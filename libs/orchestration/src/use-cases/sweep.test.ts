@@ -37,7 +37,15 @@ function aScan(overrides: Partial<Scan> = {}): Scan {
       jobName: null,
       progress: null,
     },
-    ...{ findings: noFindings(), tools: [], acceptedRunId: null, resultsArtifactId: null, provenance: null, failureReason: null, failureEvidence: null },
+    ...{
+      findings: noFindings(),
+      tools: [],
+      acceptedRunId: null,
+      resultsArtifactId: null,
+      provenance: null,
+      failureReason: null,
+      failureEvidence: null,
+    },
     ...{ errorMessage: '', sequence: 1, createdAt: start, updatedAt: start, queuedAt: start, startedAt: null, completedAt: null },
     ...overrides,
   };

@@ -33,7 +33,12 @@ export async function* readSarifResults(
     return new ResultReader({ toolName, toolVersion, details, places, scanType: options.scanType });
   });
   try {
-    for await (const { path, value } of readJsonItems(source.open(), { select: ['$.runs[*].results[*]'], maxItemBytes, maxDepth })) {
+    for await (const { path, value } of readJsonItems(source.open(), {
+      select: ['$.runs[*].results[*]'],
+      maxItemBytes,
+      maxDepth,
+      strict: true,
+    })) {
       const [, runIndex, , resultIndex] = path as readonly [string, number, string, number];
       const reader = readers[runIndex];
       // A run of which nothing was read says nothing of itself.

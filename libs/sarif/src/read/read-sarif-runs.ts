@@ -42,7 +42,7 @@ export async function readSarifRuns(source: SarifSource, limits: SarifLimits): P
   const runs: RunReader[] = [];
   let version: string | null = null;
   try {
-    for await (const { path, value } of readJsonItems(source.open(), { select: selectors, maxItemBytes, maxDepth })) {
+    for await (const { path, value } of readJsonItems(source.open(), { select: selectors, maxItemBytes, maxDepth, strict: true })) {
       const node = new JsonNode(value, path);
       if (path[0] === 'version') version = readVersion(node);
       else if (path[0] === 'runs') runOf(runs, path, limits).read(path.slice(2), node);
