@@ -99,6 +99,14 @@ test('hides both halves of a credential, whatever else stands on the line, and a
     t.false(JSON.stringify(findings).includes(secret.slice(4, 20)));
 });
 
+test('of a line without end the surroundings of the secret are shown', async (t) => {
+  const files = { 'bundle.js': `${'let a = b;'.repeat(20_000)}let t="${token}";${'let c = d;'.repeat(20_000)}` };
+  const { findings } = await scanOf(t, files, [result('SOURCE/bundle.js', 1, {})]);
+  t.like(findings[0]!, { startLine: 1, startColumn: 200_008, endColumn: 200_048 });
+  t.regex(findings[0]!.codeSnippet, /^….*let t="ghp_\[redacted\]";let c = d;.*…$/);
+  t.true(findings[0]!.codeSnippet.length < 250);
+});
+
 test('what its own try showed is the severity: verified, refused, failed', async (t) => {
   const results = [{ Verified: true }, {}, { VerificationError: `timeout for ${token}` }].map((fields) => result('SOURCE/a', 1, fields));
   const { findings } = await scanOf(t, { a: `${token}\n` }, results, { TRUFFLEHOG_VERIFY: 'true' });

@@ -67,7 +67,8 @@ export class ScancodeReport {
   readonly #files = new Map<string, Detected>();
   /** By ecosystem, name, version and expression. */
   readonly #packages = new Map<string, Detected>();
-  readonly #errors: string[] = [];
+  #errors = 0;
+  #firstError = '';
   #toolVersion = '';
   /** Whether the report was read to its end. */
   isComplete = false;
@@ -78,12 +79,12 @@ export class ScancodeReport {
 
   /** @throws JsonStreamError when it is no report */
   async read(stdout: AsyncIterable<Uint8Array>, deliver: Deliver): Promise<void> {
-    const select = ['$.headers[*]', '$.license_references[*]', '$.files[*]'];
+    const select = ['$.headers[*].tool_version', '$.headers[*].errors[*]', '$.license_references[*]', '$.files[*]'];
     for await (const { path, value } of readJsonItems(stdout, { select, maxItemBytes, maxDepth })) {
       switch (path[0]) {
         case 'headers':
-          this.#toolVersion = asText(field(value, 'tool_version'));
-          this.#errors.push(...asArray(field(value, 'errors')).map(asText));
+          if (path[2] === 'errors') this.#takeError(asText(value));
+          else this.#toolVersion = asText(value);
           break;
         case 'license_references':
           this.#references.add({
@@ -102,10 +103,12 @@ export class ScancodeReport {
 
   /** What ScanCode could not read to its end; empty when it has read all. */
   remark(): string {
-    const [first] = this.#errors;
-    if (first === undefined) return '';
-    const shown = redactSecrets(first.replace(/\s+/g, ' ').trim()).slice(0, 300);
-    return `problems with files: ${this.#errors.length}, the first: ${shown}`;
+    return this.#errors === 0 ? '' : `problems with files: ${this.#errors}, the first: ${this.#firstError}`;
+  }
+
+  #takeError(words: string): void {
+    if (this.#errors === 0) this.#firstError = redactSecrets(words.replace(/\s+/g, ' ').trim()).slice(0, 300);
+    this.#errors += 1;
   }
 
   *#findings(): Generator<FindingDraft, void> {
