@@ -255,6 +255,22 @@ test('when no tool has done its work the scan fails and says why', async (t) => 
   t.deepEqual(fake.completions, []);
 });
 
+test('a quota that is used up is the reason of the failure; a server with too much to do is asked again', async (t) => {
+  const fake = await uploaded(t);
+  let isBusy = true;
+  fake.override.getUploadUrl = async () => {
+    if (!isBusy) throw new DomainError('resource_exhausted', 'the quota of 1000 bytes is used up; delete scans or ask for more');
+    isBusy = false;
+    throw new DomainError('resource_exhausted', 'too many uploads are announced', { retryAfterMs: 1 });
+  };
+  t.is((await run(t, fake, { scanners: [finds(1)] })).code, exitCodes.failed);
+  t.like(fake.updates.at(-1), {
+    failureReason: wire.FailureReason.FAILURE_REASON_QUOTA,
+    errorMessage: 'the quota of 1000 bytes is used up; delete scans or ask for more',
+  });
+  t.is(fake.calls.filter((call) => call === 'getUploadUrl').length, 2);
+});
+
 test('a source that is gone, or not what was declared, is the reason of the failure', async (t) => {
   const fake = await FakeOrchestrator.start(t);
   t.is((await run(t, fake)).code, exitCodes.failed);

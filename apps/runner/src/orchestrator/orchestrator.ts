@@ -133,9 +133,12 @@ export class Orchestrator {
     switch (error.code) {
       case 'unavailable':
       case 'deadline_exceeded':
-      case 'resource_exhausted':
       case 'cancelled':
         return;
+      case 'resource_exhausted':
+        // A refusal that says when to come again is about load; one that does not is about a quota, which time does not mend.
+        if (name !== 'getUploadUrl' || error.retryAfterMs !== undefined) return;
+        throw new RunFailure('quota', error.message, error);
       case 'internal':
         if (faults < maxFaults) return;
         throw new RunFailure('internal', `the orchestrator failed at ${name} again and again; see its log`, error);

@@ -4,6 +4,8 @@ import { readRunnerTokens } from '@cloudscan/auth';
 import type { RunnerTokens } from '@cloudscan/auth';
 import { readDeclaredScanners, runnerVariables } from '@cloudscan/config';
 import type { EnvReader } from '@cloudscan/config';
+import { readStorageClientConfig } from '@cloudscan/storage-client';
+import type { StorageClientConfig } from '@cloudscan/storage-client';
 import { parseCpuQuantity, parseMemoryQuantity } from '../quantity.ts';
 import type { ConnectionSource } from './connection.ts';
 import type { RunnerResources } from './container.ts';
@@ -21,7 +23,7 @@ export interface KubernetesDispatchConfig {
   /** Null where runners have none. */
   readonly tokens: RunnerTokens | null;
   /** For runners that do not ask for the URL of their source themselves; null where they do. */
-  readonly legacySource: { readonly tls: boolean } | null;
+  readonly legacySource: Pick<StorageClientConfig, 'tls'> | null;
 }
 
 /** A DNS label: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
@@ -55,7 +57,7 @@ export function readKubernetesConfig(
     requestTimeoutMs: env.integer('KUBE_REQUEST_TIMEOUT_SECONDS', 10, { min: 1, max: 300 }) * 1000,
     retirementSeconds: env.integer('JOB_TTL_SECONDS', 3600, { min: 0, max: 2_000_000 }),
     tokens: readRunnerTokens(env),
-    legacySource: env.boolean('RUNNER_LEGACY_ENV', false) ? { tls: env.boolean('STORAGE_SERVICE_TLS', false) } : null,
+    legacySource: env.boolean('RUNNER_LEGACY_ENV', false) ? readStorageClientConfig(env) : null,
     pod: {
       namespace: readName(env, 'KUBE_NAMESPACE', labelPattern) ?? 'cloudscan',
       image: readImage(env),

@@ -165,15 +165,17 @@ test('no text of a user stands for the value of another variable', (t) => {
   t.deepEqual(container.command, ['sh', '-c', 'echo $$HOME']);
 });
 
-test('what is confidential comes from the Secret of the Job’s name, and nowhere else', (t) => {
-  const { job, container } = build({}, { confidential: ['RUNNER_TOKEN'] });
-  const secretKeyRef = { name: job.metadata!.name!, key: 'RUNNER_TOKEN' };
-  t.deepEqual(
-    container.env!.find(({ name }) => name === 'RUNNER_TOKEN'),
-    { name: 'RUNNER_TOKEN', valueFrom: { secretKeyRef } },
-  );
-  t.false(build().container.env!.some(({ name }) => name === 'RUNNER_TOKEN'));
-});
+for (const name of ['RUNNER_TOKEN', 'SOURCE_DOWNLOAD_URL']) {
+  test(`${name} comes from the Secret of the Job’s name, and stands nowhere else`, (t) => {
+    const { job, container } = build({}, { confidential: [name] });
+    const secretKeyRef = { name: job.metadata!.name!, key: name };
+    t.deepEqual(
+      container.env!.find((variable) => variable.name === name),
+      { name, valueFrom: { secretKeyRef } },
+    );
+    t.false(build().container.env!.some((variable) => variable.name === name));
+  });
+}
 
 test('what is not configured is left to Kubernetes', (t) => {
   const { job, pod, container } = build();
