@@ -154,7 +154,15 @@ for (const [what, tool, message] of [
 }
 
 test('findings before a fault of the log are kept', async (t) => {
-  const { outcome, findings } = await scan(t, printing(logOf([{ ruleId: 'a', message: { text: 'a' } }, 7 as unknown as object])));
+  const { outcome, findings } = await scan(
+    t,
+    printing(
+      logOf([
+        { ruleId: 'a', message: { text: 'a' } },
+        { message: { text: 'b' }, level: 7 },
+      ]),
+    ),
+  );
   t.like(outcome, { status: 'failed', findingsCount: 1 });
   t.is(findings[0]!.ruleId, 'a');
 });
