@@ -10,13 +10,15 @@ export interface DataFolder {
   readonly root: string;
   readonly postgres: string;
   readonly artifacts: string;
+  /** Logs while they are imported. */
+  readonly imports: string;
   readonly work: string;
   readonly logs: string;
 }
 
 export function dataFolder(root: string): DataFolder {
   const at = (name: string): string => join(root, name);
-  return { root, postgres: at('postgres'), artifacts: at('artifacts'), work: at('work'), logs: at('logs') };
+  return { root, postgres: at('postgres'), artifacts: at('artifacts'), imports: at('imports'), work: at('work'), logs: at('logs') };
 }
 
 /** Held by the stack that runs on the folder. */
@@ -32,7 +34,7 @@ export function lockPath(root: string): string {
 export function openDataFolder(folder: DataFolder): ProcessLock {
   try {
     mkdirSync(folder.root, { recursive: true });
-    for (const path of [folder.artifacts, folder.work, folder.logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [folder.artifacts, folder.imports, folder.work, folder.logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
     const lock = acquireProcessLock(lockPath(folder.root));
     if (!('heldBy' in lock)) return lock;
     throw new StartUpError(

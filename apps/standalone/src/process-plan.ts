@@ -82,7 +82,7 @@ function ownOf(name: AppName, input: PlanInput): Environment {
     case 'sweeper':
       return { ...runs(input), ATTESTATION_KEY: '', ATTESTATION_KEY_FILE: input.attestationKey.file };
     case 'api-grpc':
-      return { ATTESTATION_PUBLIC_KEYS: input.attestationKey.publicKey };
+      return { ATTESTATION_PUBLIC_KEYS: input.attestationKey.publicKey, IMPORT_TMP_DIR: input.folder.imports };
     case 'api-http':
       return {};
   }
