@@ -175,7 +175,11 @@ async function nothingIsLeft(t: ExecutionContext): Promise<void> {
   const referenced = `SELECT source_archive_key AS key FROM scans UNION SELECT results_artifact_id::text FROM scans`;
   // An upload that was asked for and never came is no object; it is forgotten when its URL expires.
   const unreferenced = `SELECT id, type, status FROM storage.artifacts
-    WHERE id::text NOT IN (SELECT key FROM (${referenced}) AS keys WHERE key IS NOT NULL) AND (status <> 'created' OR type = 'scan_results')`;
+    WHERE id::text NOT IN (SELECT key FROM (${referenced}) AS keys WHERE key IS NOT NULL) AND (status <> 'created' OR type = 'scan_results')
+      AND NOT (type = 'report' AND scan_id IN (SELECT id FROM scans WHERE status = 'completed'))`;
+  const unattested = `SELECT id FROM scans WHERE status = 'completed'
+    AND id NOT IN (SELECT scan_id FROM storage.artifacts WHERE type = 'report' AND status = 'available')`;
+  await eventually(async () => (await stack.query(unattested)).length === 0, { timeoutMs: 60_000, what: 'an attestation of each scan' });
   await eventually(async () => (await stack.query(unreferenced)).length === 0, { timeoutMs: 60_000, what: 'the collection of artifacts' });
   await eventually(
     async () => {
