@@ -16,7 +16,7 @@ async function uploadTo(t: ExecutionContext, statuses: readonly number[]): Promi
     received.push(Buffer.concat(chunks).toString());
     const status = statuses[received.length - 1] ?? 500;
     if (status === 0) request.socket.destroy();
-    else response.writeHead(status).end();
+    else response.writeHead(status).end(status === 403 && received.length > 1 ? '<Code>UnauthorizedBlobOverwrite</Code>' : '');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const folder = mkdtempSync(join(tmpdir(), 'cloudscan-upload-test-'));
@@ -37,7 +37,7 @@ test('a connection that breaks and a server that is away are tried again, with t
 });
 
 test('a source that an earlier try brought is brought', async (t) => {
-  t.deepEqual(await uploadTo(t, [0, 412]), ['source', 'source']);
+  for (const status of [412, 409, 403]) t.deepEqual(await uploadTo(t, [0, status]), ['source', 'source']);
 });
 
 test('what is refused is told at once', async (t) => {

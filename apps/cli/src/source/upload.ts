@@ -5,8 +5,13 @@ import { UsageError } from '../exit-codes.ts';
 
 const tries = 4;
 
-/** The object is there already: an earlier try brought it and lost its answer. Whether it is the right one the server looks at. */
-const alreadyThere = 412;
+/**
+ * Whether the object is there already: an earlier try brought it and lost its answer. Whether it is the right one the server looks at.
+ * 412 is how S3 and GCS say so, 409 the filesystem and Azure, or Azure with a 403 and a code of its own.
+ */
+function isThere(status: number, body: string): boolean {
+  return status === 412 || status === 409 || (status === 403 && body.includes('UnauthorizedBlobOverwrite'));
+}
 
 /** A file that is to be uploaded. */
 export interface UploadFile {
@@ -49,7 +54,7 @@ async function put(
       signal,
     });
     const text = await response.body.text();
-    if (response.statusCode < 300 || response.statusCode === alreadyThere) return null;
+    if (response.statusCode < 300 || isThere(response.statusCode, text)) return null;
     return { message: `HTTP ${response.statusCode} ${text.slice(0, 300)}`, retry: response.statusCode >= 500 };
   } catch (error) {
     signal.throwIfAborted();
